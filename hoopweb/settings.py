@@ -1,0 +1,287 @@
+"""All settings, from the environment. docs/operating.md lists every variable.
+
+``HOOPWEB_LOCAL=1`` is the laptop's mode: local accounts, plain http, keys made on first start.
+Anything else is production: it refuses to start without its keys (hoopweb.checks).
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+
+from hoopweb.lib import env
+from hoopweb.logging import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env.text("HOOPWEB_VAR", str(BASE_DIR / "var")))
+TESTING = "pytest" in sys.modules
+
+LOCAL = env.flag("HOOPWEB_LOCAL")
+DEBUG = env.flag("DEBUG")
+VERSION = "0.1.0"
+
+# Keys. Empty means "not given": hoopweb.checks names each missing one with its cure.
+SECRET_KEY = env.text("SECRET_KEY") or "not-given"
+HOOPWEB_KEYS = env.text("HOOPWEB_KEYS")
+TOKEN_PEPPERS = env.text("HOOPWEB_TOKEN_PEPPERS")
+CHECKPOINT_KEY = env.text("HOOPWEB_CHECKPOINT_KEY")
+# Signed checkpoints are written here too, outside the database's reach.
+CHECKPOINT_DIR = Path(env.text("HOOPWEB_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints")))
+
+SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+SECURE = SITE_URL.startswith("https://")
+
+INSTALLED_APPS = [
+    "hoopweb",
+    "accounts",
+    "recordings",
+    "connections",
+    "approvals",
+    "gateway",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "csp",
+    "django_filters",
+    "django_htmx",
+    "django_structlog",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "heroicons",
+    "rest_framework",
+]
+
+MIDDLEWARE = [
+    "hoopweb.middleware.StoreFailure",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "hoopweb.middleware.SecurityHeaders",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "accounts.middleware.SignInRequired",
+]
+
+ROOT_URLCONF = "hoopweb.urls"
+ASGI_APPLICATION = "hoopweb.asgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "hoopweb.context.console",
+            ],
+        },
+    },
+]
+
+# The store of record. Short time-outs: a statement is refused in under two seconds when the
+# store is gone, rather than left hanging.
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        **env.database(env.text("DATABASE_URL", "postgresql:///hoopweb")),
+        "CONN_HEALTH_CHECKS": True,
+        "ATOMIC_REQUESTS": False,
+    },
+}
+DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 2)
+if not TESTING:
+    # Threads of the server and of the worker share few connections; waiting views hold none.
+    DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 1,
+        "max_size": env.number("DATABASE_POOL", 12),
+        "timeout": 1.5,
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL}], "prefix": "hoopweb"},
+    },
+}
+
+CELERY_BROKER_URL = (
+    f"redis+socket://{REDIS_URL.removeprefix('unix://')}"
+    if REDIS_URL.startswith("unix://")
+    else REDIS_URL
+)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_DEFAULT_QUEUE = "hoopweb"
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Publishing must not hold a request up when the broker is gone: the sweep finds the work again.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+    "max_retries": 1,
+    "visibility_timeout": 3600,
+}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "gateway.tasks.sweep", "schedule": 2.0, "options": {"expires": 10}},
+    "expire-approvals": {
+        "task": "approvals.tasks.expire_requests",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
+    "seal-idle-sessions": {
+        "task": "recordings.tasks.seal_idle_sessions",
+        "schedule": 30.0,
+        "options": {"expires": 30},
+    },
+    "checkpoint": {
+        "task": "recordings.tasks.write_checkpoint",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "sync-catalogues": {
+        "task": "connections.tasks.sync_stale_catalogues",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+}
+
+STORAGES = {
+    "default": {
+        "BACKEND": env.text("PAYLOAD_STORAGE", "django.core.files.storage.FileSystemStorage"),
+        "OPTIONS": {"location": str(VAR_DIR / "payloads")}
+        if "FileSystemStorage" in env.text("PAYLOAD_STORAGE", "FileSystemStorage")
+        else {},
+    },
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG or TESTING
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    },
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = DEBUG or TESTING
+
+AUTH_USER_MODEL = "accounts.User"
+LOCAL_ACCOUNTS = env.flag("LOCAL_ACCOUNTS", default=LOCAL)
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "accounts:sign-in"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "accounts:sign-in"
+
+# A real provider: setting the issuer turns the button on (docs/operating.md).
+OIDC_ISSUER = env.text("OIDC_ISSUER")
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID")
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = env.number("CONSOLE_SESSION_HOURS", 12) * 3600
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "hoopweb.views.csrf_failure"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+if SECURE:
+    SESSION_COOKIE_NAME = "__Host-session"
+    CSRF_COOKIE_NAME = "__Host-csrf"
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+    SECURE_HSTS_SECONDS = 31536000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "manifest-src": [SELF],
+    },
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.AgentTokenAuthentication",
+        "accounts.authentication.ConsoleSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "gateway.rest.paging.Cursor",
+    "EXCEPTION_HANDLER": "gateway.rest.problems.handle",
+    "PAGE_SIZE": 50,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Hoopweb API",
+    "DESCRIPTION": "Send statements through the gateway, follow approvals, read recordings.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+# Limits of a statement; a connection may set lower ones.
+STATEMENT_MAX_BYTES = env.number("STATEMENT_MAX_BYTES", 256 * 1024)
+STATEMENT_TIMEOUT_SECONDS = env.number("STATEMENT_TIMEOUT_SECONDS", 600)
+RESULT_MAX_ROWS = env.number("RESULT_MAX_ROWS", 100_000)
+RESULT_MAX_BYTES = env.number("RESULT_MAX_BYTES", 64 * 1024 * 1024)
+SESSION_IDLE_MINUTES = env.number("SESSION_IDLE_MINUTES", 30)
+# A running statement whose worker has been silent for so long counts as lost.
+WORKER_SILENCE_SECONDS = env.number("WORKER_SILENCE_SECONDS", 20)
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+LOGGING = logging_config(level=env.text("LOG_LEVEL", "INFO"), pretty=env.flag("LOG_PRETTY"))
+LOGGING_CONFIG = "logging.config.dictConfig"
+
+SILENCED_SYSTEM_CHECKS: list[str] = []
