@@ -1,0 +1,74 @@
+"""From a request to who asks."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts import tokens
+from accounts.models import Agent, AgentToken, User
+from accounts.principal import Principal
+
+_LAST_USED_EVERY = timedelta(minutes=1)
+
+
+def address_of(request: Any) -> str | None:
+    """The caller's address as the server saw it."""
+    return request.META.get("REMOTE_ADDR") or None
+
+
+def verify_agent_token(text: str) -> AgentToken | None:
+    """The live token behind ``text``, or None. Says nothing about why not."""
+    key_id = tokens.key_id_of(text)
+    if key_id is None:
+        return None
+    token = AgentToken.objects.select_related("agent__owner").filter(key_id=key_id).first()
+    if token is None or not tokens.proves(text, digest=token.digest, pepper=token.pepper):
+        return None
+    if not token.is_live() or not token.agent.is_active or not token.agent.owner.is_active:
+        return None
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at > _LAST_USED_EVERY:
+        AgentToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return token
+
+
+class AgentTokenAuthentication(BaseAuthentication):
+    """``Authorization: Bearer hwa_…``"""
+
+    def authenticate(self, request: Request) -> tuple[Agent, AgentToken] | None:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        token = verify_agent_token(text.strip())
+        if token is None:
+            raise AuthenticationFailed(
+                "This token is unknown, expired or revoked. Ask the agent's owner for a new one "
+                "under Agents."
+            )
+        return token.agent, token
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
+        return 'Bearer realm="hoopweb"'
+
+
+class ConsoleSessionAuthentication(SessionAuthentication):
+    """A signed-in person's browser session, with CSRF checked."""
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
+        return 'Bearer realm="hoopweb"'
+
+
+def principal_of(request: Request) -> Principal:
+    """Who a REST request acts for."""
+    address = address_of(request)
+    if isinstance(request.user, Agent):
+        token: AgentToken = request.auth
+        limited = [uuid.UUID(c) for c in token.connections] or None
+        return request.user.as_principal(connections=limited, address=address)
+    user: User = request.user
+    return user.as_principal(address=address)

@@ -1,0 +1,33 @@
+"""Every console page needs a signed-in person, unless it says otherwise."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+
+
+def public(view: Any) -> Any:
+    """Mark a view that anyone may open."""
+    view.public = True
+    return view
+
+
+class SignInRequired:
+    """Closed by default: a new page is private without anyone remembering to say so."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, _args: object, _kwargs: object
+    ) -> HttpResponse | None:
+        # The API answers for itself, in its own form.
+        if request.path.startswith(("/api/", "/static/")) or getattr(view, "public", False):
+            return None
+        if request.user.is_authenticated:
+            return None
+        return redirect_to_login(request.get_full_path())

@@ -1,0 +1,315 @@
+"""Connections, their credentials and catalogues, and the policy in force on each."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.principal import Principal, PrincipalKind, Role
+from connections.policy import types as policy
+from hoopweb.lib.fields import EncryptedTextField
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def visible_to(self, viewer: Any) -> "ConnectionQuerySet":
+        """Admins see all; others what they review, audit, administer or may use."""
+        if getattr(viewer, "is_admin", False):
+            return self
+        seen = Q(pk__in=self._open_to(person=viewer))
+        if hasattr(viewer, "scope"):
+            for role in Role:
+                scope = viewer.scope(role)
+                if scope.everywhere:
+                    return self
+                seen |= Q(pk__in=scope.connections)
+        return self.filter(seen)
+
+    def administered_by(self, viewer: Any) -> "ConnectionQuerySet":
+        """Those whose settings and policy this person may change."""
+        if not hasattr(viewer, "scope"):
+            return self.none()
+        scope = viewer.scope(Role.ADMIN)
+        return self if scope.everywhere else self.filter(pk__in=scope.connections)
+
+    def usable_by(self, principal: Principal) -> "ConnectionQuerySet":
+        """Those through which this principal may send a statement now."""
+        now = timezone.now()
+        holder = (
+            Q(access__agent_id=principal.id)
+            if principal.kind == PrincipalKind.AGENT
+            else Q(access__user_id=principal.id)
+        ) | Q(access__team__slug__in=principal.groups)
+        found = self.filter(
+            Q(access__valid_until__isnull=True) | Q(access__valid_until__gt=now),
+            holder,
+            access__valid_from__lte=now,
+            is_active=True,
+        ).distinct()
+        if principal.token_connections is not None:
+            found = found.filter(pk__in=principal.token_connections)
+        return found
+
+    def _open_to(self, person: Any) -> models.QuerySet[Any]:
+        return Access.objects.filter(
+            Q(user_id=person.pk)
+            | Q(agent_id=person.pk)
+            | Q(team__people=person.pk)
+            | Q(team__agents=person.pk)
+            | Q(agent__owner_id=person.pk)
+        ).values("connection_id")
+
+
+class Connection(models.Model):
+    """A Snowflake target: where it is, as whom we work there, and how much a statement may take."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.SlugField(unique=True, max_length=60)
+    description = models.CharField(max_length=400, blank=True)
+    account = models.CharField(max_length=120)
+    # Empty: <account>.snowflakecomputing.com over https.
+    host = models.CharField(max_length=200, blank=True)
+    port = models.PositiveIntegerField(default=443)
+    protocol = models.CharField(max_length=5, default="https")
+    warehouse = models.CharField(max_length=120, blank=True)
+    database = models.CharField(max_length=120, blank=True)
+    schema = models.CharField(max_length=120, blank=True)
+    role = models.CharField(max_length=120, blank=True)
+    # Databases that the catalogue covers; empty means the connection's own.
+    catalogue_databases = models.JSONField(default=list, blank=True)
+    max_rows = models.PositiveIntegerField(default=10_000)
+    timeout_seconds = models.PositiveIntegerField(default=300)
+    # The Celery queue that runs its statements; a worker may stand next to Snowflake.
+    queue = models.CharField(max_length=60, default="hoopweb")
+    is_active = models.BooleanField(default=True)
+    # Counts every change of rules and protections; PolicyRevision keeps what it was.
+    policy_revision = models.PositiveIntegerField(default=0)
+    catalogue_version = models.PositiveIntegerField(default=0)
+    mask_salt = EncryptedTextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    tested_at = models.DateTimeField(null=True, blank=True)
+    # [{"name", "ok", "detail", "cure", "milliseconds"}]
+    test_report = models.JSONField(default=list, blank=True)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Credential(models.Model):
+    """How we log in to Snowflake. The secret is sealed, bound to this row, and shown to nobody."""
+
+    class Method(models.TextChoices):
+        KEY_PAIR = "key_pair", "Key pair"
+        PAT = "pat", "Programmatic access token"
+        OAUTH = "oauth_client_credentials", "OAuth client credentials"
+        PASSWORD = "password", "Password (local use only)"  # noqa: S105
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.OneToOneField(Connection, models.CASCADE, related_name="credential")
+    method = models.CharField(max_length=30, choices=Method.choices)
+    login_name = models.CharField(max_length=120)
+    secret = EncryptedTextField()
+    # What is not secret: public key and fingerprint, OAuth token URL and client id.
+    public = models.JSONField(default=dict, blank=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.login_name} ({self.get_method_display()})"
+
+
+class Access(models.Model):
+    """Who may send statements through a connection, and from when until when."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="access")
+    team = models.ForeignKey("accounts.Team", models.CASCADE, null=True, blank=True)
+    user = models.ForeignKey("accounts.User", models.CASCADE, null=True, blank=True)
+    agent = models.ForeignKey("accounts.Agent", models.CASCADE, null=True, blank=True)
+    valid_from = models.DateTimeField(default=timezone.now)
+    valid_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "access"
+        constraints = [
+            models.CheckConstraint(
+                condition=(
+                    Q(team__isnull=False, user__isnull=True, agent__isnull=True)
+                    | Q(team__isnull=True, user__isnull=False, agent__isnull=True)
+                    | Q(team__isnull=True, user__isnull=True, agent__isnull=False)
+                ),
+                name="access_has_one_holder",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team or self.user or self.agent} on {self.connection}"
+
+    def is_live(self, at: datetime | None = None) -> bool:
+        at = at or timezone.now()
+        return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
+
+
+class Catalogue(models.Model):
+    """One synchronised picture of what exists; a version never changes once written."""
+
+    id = models.BigAutoField(primary_key=True)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="catalogues")
+    version = models.PositiveIntegerField()
+    synced_at = models.DateTimeField(default=timezone.now)
+    # As connections.sql.catalogue.Catalogue.to_json gives it.
+    content = models.JSONField(default=list)
+    table_count = models.PositiveIntegerField(default=0)
+    column_count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "version"], name="catalogue_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection} catalogue {self.version}"
+
+
+class CatalogueSync(models.Model):
+    """One run of the synchronisation: what a page shows while it works and when it failed."""
+
+    id = models.BigAutoField(primary_key=True)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="syncs")
+    state = models.CharField(max_length=10, default="queued")  # queued, running, done, failed
+    queued_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    detail = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        ordering = ["-queued_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection"],
+                condition=Q(state__in=["queued", "running"]),
+                name="catalogue_sync_one_at_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection} sync {self.state}"
+
+
+class Rule(models.Model):
+    """One ordered line of policy on a connection."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="rules")
+    slug = models.SlugField(max_length=60)
+    position = models.PositiveIntegerField()
+    revision = models.PositiveIntegerField(default=1)
+    effect = models.CharField(max_length=8, choices=[(e.value, e.value) for e in policy.Effect])
+    # Keys as connections.policy.types.Rule.match names them.
+    match = models.JSONField(default=dict, blank=True)
+    reviewers = models.JSONField(default=list, blank=True)
+    votes = models.PositiveSmallIntegerField(default=1)
+    expires_minutes = models.PositiveIntegerField(default=60)
+    note = models.CharField(max_length=400, blank=True)
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["position", "slug"]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "slug"], name="rule_slug_once"),
+            models.UniqueConstraint(
+                fields=["connection", "position"],
+                name="rule_position_once",
+                deferrable=models.Deferrable.DEFERRED,
+            ),
+            models.CheckConstraint(condition=Q(votes__gte=1), name="rule_needs_a_vote"),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    def as_value(self) -> policy.Rule:
+        return policy.Rule(
+            id=self.slug,
+            effect=policy.Effect(self.effect),
+            position=self.position,
+            revision=self.revision,
+            match=self.match,
+            terms=policy.ReviewTerms(tuple(self.reviewers), self.votes, self.expires_minutes),
+            note=self.note,
+            enabled=self.enabled,
+        )
+
+
+class Protection(models.Model):
+    """A protected column (or tag) and the mask that its readers see."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="protections")
+    # Names as stored, globs allowed; a tag protects every column that carries it instead.
+    database = models.CharField(max_length=120, default="*")
+    schema = models.CharField(max_length=120, default="*")
+    table = models.CharField(max_length=120, default="*")
+    column = models.CharField(max_length=120, blank=True)
+    tag = models.CharField(max_length=200, blank=True)
+    strategy = models.CharField(max_length=30)
+    options = models.JSONField(default=dict, blank=True)
+    note = models.CharField(max_length=400, blank=True)
+    revision = models.PositiveIntegerField(default=1)
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["database", "schema", "table", "column", "tag"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(column="") ^ ~Q(tag=""), name="protection_names_column_or_tag"
+            ),
+            models.UniqueConstraint(
+                fields=["connection", "database", "schema", "table", "column", "tag"],
+                name="protection_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.tag or f"{self.database}.{self.schema}.{self.table}.{self.column}"
+
+    def as_value(self) -> policy.Protection:
+        return policy.Protection(
+            id=str(self.pk),
+            strategy=self.strategy,
+            database=self.database,
+            schema=self.schema,
+            table=self.table,
+            column=self.column,
+            tag=self.tag,
+            options=self.options,
+            enabled=self.enabled,
+        )
+
+
+class PolicyRevision(models.Model):
+    """Rules and protections as they stood after one change: who, when, what, and the way back."""
+
+    id = models.BigAutoField(primary_key=True)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="policy_revisions")
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+    by = models.JSONField(default=dict)
+    summary = models.CharField(max_length=300)
+    # {"rules": [...], "protections": [...]}
+    content = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "number"], name="policy_revision_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection} policy {self.number}"

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class HoopwebConfig(AppConfig):
+    name = "hoopweb"
+    verbose_name = "Hoopweb"
