@@ -1,5 +1,6 @@
 """Connections, their credentials and catalogues, and the policy in force on each."""
 
+import secrets
 import uuid
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,14 @@ from connections.policy import types as policy
 from hoopweb.lib.fields import EncryptedTextField
 
 
+def new_salt() -> str:
+    """What keeps equal values on two connections from having equal masks."""
+    return secrets.token_hex(32)
+
+
 class ConnectionQuerySet(models.QuerySet["Connection"]):
+    """Who may see, change and use which connections."""
+
     def visible_to(self, viewer: Any) -> "ConnectionQuerySet":
         """Admins see all; others what they review, audit, administer or may use."""
         if getattr(viewer, "is_admin", False):
@@ -87,10 +95,10 @@ class Connection(models.Model):
     # Counts every change of rules and protections; PolicyRevision keeps what it was.
     policy_revision = models.PositiveIntegerField(default=0)
     catalogue_version = models.PositiveIntegerField(default=0)
-    mask_salt = EncryptedTextField(blank=True)
+    mask_salt = EncryptedTextField(default=new_salt, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     tested_at = models.DateTimeField(null=True, blank=True)
-    # [{"name", "ok", "detail", "cure", "milliseconds"}]
+    # Steps in order, each with name, ok, detail, cure and milliseconds.
     test_report = models.JSONField(default=list, blank=True)
 
     objects = ConnectionQuerySet.as_manager()
@@ -109,7 +117,7 @@ class Credential(models.Model):
         KEY_PAIR = "key_pair", "Key pair"
         PAT = "pat", "Programmatic access token"
         OAUTH = "oauth_client_credentials", "OAuth client credentials"
-        PASSWORD = "password", "Password (local use only)"  # noqa: S105
+        PASSWORD = "password", "Password (local use only)"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     connection = models.OneToOneField(Connection, models.CASCADE, related_name="credential")
@@ -171,7 +179,9 @@ class Catalogue(models.Model):
     class Meta:
         ordering = ["-version"]
         constraints = [
-            models.UniqueConstraint(fields=["connection", "version"], name="catalogue_version_once"),
+            models.UniqueConstraint(
+                fields=["connection", "version"], name="catalogue_version_once"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -302,7 +312,7 @@ class PolicyRevision(models.Model):
     at = models.DateTimeField(default=timezone.now)
     by = models.JSONField(default=dict)
     summary = models.CharField(max_length=300)
-    # {"rules": [...], "protections": [...]}
+    # All rules and all protections, as connections.services.revisions writes them.
     content = models.JSONField(default=dict)
 
     class Meta:
