@@ -7,111 +7,146 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Checkpoint',
+            name="Checkpoint",
             fields=[
-                ('number', models.PositiveBigIntegerField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('session_count', models.PositiveBigIntegerField()),
-                ('root', models.CharField(max_length=64)),
-                ('previous', models.CharField(blank=True, max_length=64)),
-                ('key_id', models.CharField(max_length=32)),
-                ('signature', models.TextField()),
+                ("number", models.PositiveBigIntegerField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("session_count", models.PositiveBigIntegerField()),
+                ("root", models.CharField(max_length=64)),
+                ("previous", models.CharField(blank=True, max_length=64)),
+                ("key_id", models.CharField(max_length=32)),
+                ("signature", models.TextField()),
             ],
             options={
-                'ordering': ['-number'],
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('number', models.BigAutoField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('actor', models.JSONField(default=dict)),
-                ('actor_id', models.UUIDField(blank=True, db_index=True, null=True)),
-                ('action', models.CharField(db_index=True, max_length=60)),
-                ('object_kind', models.CharField(blank=True, max_length=40)),
-                ('object_id', models.CharField(blank=True, max_length=80)),
-                ('object_name', models.CharField(blank=True, max_length=200)),
-                ('before', models.JSONField(blank=True, null=True)),
-                ('after', models.JSONField(blank=True, null=True)),
-                ('address', models.GenericIPAddressField(blank=True, null=True)),
-                ('previous', models.CharField(blank=True, max_length=64)),
-                ('hash', models.CharField(max_length=64)),
+                ("number", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("actor", models.JSONField(default=dict)),
+                ("actor_id", models.UUIDField(blank=True, db_index=True, null=True)),
+                ("action", models.CharField(db_index=True, max_length=60)),
+                ("object_kind", models.CharField(blank=True, max_length=40)),
+                ("object_id", models.CharField(blank=True, max_length=80)),
+                ("object_name", models.CharField(blank=True, max_length=200)),
+                ("before", models.JSONField(blank=True, null=True)),
+                ("after", models.JSONField(blank=True, null=True)),
+                ("address", models.GenericIPAddressField(blank=True, null=True)),
+                ("previous", models.CharField(blank=True, max_length=64)),
+                ("hash", models.CharField(max_length=64)),
             ],
             options={
-                'ordering': ['-number'],
-                'indexes': [models.Index(fields=['object_kind', 'object_id'], name='audit_object')],
+                "ordering": ["-number"],
+                "indexes": [models.Index(fields=["object_kind", "object_id"], name="audit_object")],
             },
         ),
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('principal_kind', models.CharField(max_length=10)),
-                ('principal_id', models.UUIDField()),
-                ('principal_name', models.CharField(max_length=120)),
-                ('on_behalf_of', models.CharField(blank=True, max_length=200)),
-                ('owner_id', models.UUIDField(blank=True, null=True)),
-                ('connection_id', models.UUIDField()),
-                ('connection_name', models.CharField(max_length=120)),
-                ('door', models.CharField(max_length=12)),
-                ('client', models.CharField(blank=True, max_length=200)),
-                ('address', models.GenericIPAddressField(blank=True, null=True)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('last_event_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('event_count', models.PositiveIntegerField(default=0)),
-                ('head', models.CharField(blank=True, max_length=64)),
-                ('seal', models.CharField(blank=True, max_length=64)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("title", models.CharField(blank=True, max_length=200)),
+                ("principal_kind", models.CharField(max_length=10)),
+                ("principal_id", models.UUIDField()),
+                ("principal_name", models.CharField(max_length=120)),
+                ("on_behalf_of", models.CharField(blank=True, max_length=200)),
+                ("owner_id", models.UUIDField(blank=True, null=True)),
+                ("connection_id", models.UUIDField()),
+                ("connection_name", models.CharField(max_length=120)),
+                ("door", models.CharField(max_length=12)),
+                ("client", models.CharField(blank=True, max_length=200)),
+                ("address", models.GenericIPAddressField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("last_event_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("event_count", models.PositiveIntegerField(default=0)),
+                ("head", models.CharField(blank=True, max_length=64)),
+                ("seal", models.CharField(blank=True, max_length=64)),
             ],
             options={
-                'ordering': ['-started_at', '-id'],
-                'indexes': [models.Index(fields=['-started_at', '-id'], name='session_newest'), models.Index(fields=['principal_id', 'connection_id', 'door'], name='session_reuse'), models.Index(fields=['connection_id'], name='session_connection'), models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['last_event_at'], name='session_idle')],
+                "ordering": ["-started_at", "-id"],
+                "indexes": [
+                    models.Index(fields=["-started_at", "-id"], name="session_newest"),
+                    models.Index(
+                        fields=["principal_id", "connection_id", "door"], name="session_reuse"
+                    ),
+                    models.Index(fields=["connection_id"], name="session_connection"),
+                    models.Index(
+                        condition=models.Q(("ended_at__isnull", True)),
+                        fields=["last_event_at"],
+                        name="session_idle",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Payload',
+            name="Payload",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('digest', models.CharField(max_length=64)),
-                ('media_type', models.CharField(max_length=80)),
-                ('size', models.BigIntegerField()),
-                ('body', models.BinaryField(null=True)),
-                ('stored', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payloads', to='recordings.session')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("digest", models.CharField(max_length=64)),
+                ("media_type", models.CharField(max_length=80)),
+                ("size", models.BigIntegerField()),
+                ("body", models.BinaryField(null=True)),
+                ("stored", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payloads",
+                        to="recordings.session",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['session', 'digest'], name='payload_digest')],
+                "indexes": [models.Index(fields=["session", "digest"], name="payload_digest")],
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('kind', models.CharField(max_length=40)),
-                ('at', models.DateTimeField()),
-                ('actor', models.JSONField(default=dict)),
-                ('statement_id', models.UUIDField(blank=True, db_index=True, null=True)),
-                ('data', models.JSONField(default=dict)),
-                ('payloads', models.JSONField(default=list)),
-                ('previous', models.CharField(blank=True, max_length=64)),
-                ('hash', models.CharField(max_length=64)),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='recordings.session')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("number", models.PositiveIntegerField()),
+                ("kind", models.CharField(max_length=40)),
+                ("at", models.DateTimeField()),
+                ("actor", models.JSONField(default=dict)),
+                ("statement_id", models.UUIDField(blank=True, db_index=True, null=True)),
+                ("data", models.JSONField(default=dict)),
+                ("payloads", models.JSONField(default=list)),
+                ("previous", models.CharField(blank=True, max_length=64)),
+                ("hash", models.CharField(max_length=64)),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="recordings.session",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['session', 'number'],
-                'constraints': [models.UniqueConstraint(fields=('session', 'number'), name='event_number_once')],
+                "ordering": ["session", "number"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("session", "number"), name="event_number_once")
+                ],
             },
         ),
     ]

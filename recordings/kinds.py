@@ -1,0 +1,61 @@
+"""The kinds of event, and what each one says. Pure."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+
+class EventKind(StrEnum):
+    """Stable names: they stand in recordings for as long as recordings are kept."""
+
+    SESSION_OPENED = "session-opened"
+    PROMPT = "prompt"
+    MESSAGE = "message"
+    STATEMENT = "statement"
+    DECISION = "decision"
+    APPROVAL_REQUESTED = "approval-requested"
+    VOTE = "vote"
+    APPROVAL_DECIDED = "approval-decided"
+    QUEUED = "queued"
+    INTENT = "intent"
+    OUTCOME = "outcome"
+    CANCELLED = "cancelled"
+    RECONCILED = "reconciled"
+    SESSION_CLOSED = "session-closed"
+
+
+K = EventKind
+DESCRIPTIONS: dict[EventKind, str] = {
+    K.SESSION_OPENED: "A session begins: who, for whom, on which connection, through which door.",
+    K.PROMPT: "What the agent was asked to do.",
+    K.MESSAGE: "A turn of the agent's conversation, its reasoning included.",
+    K.STATEMENT: "One SQL statement as the agent sent it.",
+    K.DECISION: "What policy decided about the statement, and why.",
+    K.APPROVAL_REQUESTED: "The statement waits: these reviewers are asked.",
+    K.VOTE: "A reviewer's answer.",
+    K.APPROVAL_DECIDED: "The request for approval is settled.",
+    K.QUEUED: "The statement waits for a worker.",
+    K.INTENT: "The text that is about to be sent to Snowflake, written down before it is sent.",
+    K.OUTCOME: "What came back: state, columns and rows as the agent sees them, or the error.",
+    K.CANCELLED: "Someone asked for the statement to stop.",
+    K.RECONCILED: "An answer was lost; Snowflake was asked what became of the statement.",
+    K.SESSION_CLOSED: "The session ends and is sealed.",
+}
+
+_FINAL_OUTCOMES = frozenset({"succeeded", "failed", "cancelled"})
+_FINAL_APPROVALS = frozenset({"rejected", "expired", "withdrawn"})
+# Kinds among which a statement's last event is found; the data decide.
+MAY_BE_FINAL = (K.DECISION, K.APPROVAL_DECIDED, K.OUTCOME, K.CANCELLED, K.RECONCILED)
+
+
+def is_final(kind: str, data: Mapping[str, Any]) -> bool:
+    """Whether nothing more is to be expected of a statement after this event."""
+    if kind == K.DECISION:
+        return data.get("effect") == "deny"
+    if kind == K.APPROVAL_DECIDED:
+        return data.get("state") in _FINAL_APPROVALS
+    if kind in (K.OUTCOME, K.RECONCILED):
+        # "unknown" is not final: Snowflake will be asked.
+        return data.get("state") in _FINAL_OUTCOMES
+    # A running statement that is asked to stop still has an outcome to come.
+    return kind == K.CANCELLED and data.get("state") in _FINAL_APPROVALS | _FINAL_OUTCOMES

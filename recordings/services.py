@@ -1,0 +1,354 @@
+"""The recorder: the only code that writes sessions, events, payloads and the audit trail.
+
+What cannot be recorded must not happen, so every verb raises rather than lose something.
+"""
+
+import ipaddress
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from hoopweb.lib.errors import Conflict, InvalidRequest, NotFound
+from recordings import chain, payloads
+from recordings.kinds import MAY_BE_FINAL, EventKind, is_final
+from recordings.models import AuditEntry, Event, Payload, Session
+from recordings.signals import event_appended
+
+SYSTEM: dict[str, str] = {"kind": "system", "id": "", "name": "Hoopweb"}
+_TITLE = 120
+# One number for the audit trail's advisory lock, another for checkpoints (recordings.checkpoints).
+_AUDIT_LOCK = 0x686F6F70_01
+
+
+@transaction.atomic
+def open_session(
+    *,
+    actor: Mapping[str, Any],
+    owner_id: uuid.UUID | None,
+    connection_id: uuid.UUID,
+    connection_name: str,
+    door: str,
+    client: str = "",
+    address: str | None = None,
+    title: str = "",
+) -> Session:
+    """Begin a recording. Its first event keeps the same facts as the row, under the chain."""
+    session = Session(
+        title=title_from(title),
+        principal_kind=actor["kind"],
+        principal_id=uuid.UUID(str(actor["id"])),
+        principal_name=actor["name"],
+        on_behalf_of=actor.get("on_behalf_of") or "",
+        owner_id=owner_id,
+        connection_id=connection_id,
+        connection_name=connection_name,
+        door=door,
+        client=chain.plain(client)[:200],
+        address=plain_address(address),
+    )
+    session.last_event_at = session.started_at
+    session.save(force_insert=True)
+    append(
+        session_id=session.pk,
+        kind=EventKind.SESSION_OPENED,
+        actor=actor,
+        data=opening_facts(session),
+    )
+    session.refresh_from_db()
+    return session
+
+
+def opening_facts(session: Session) -> dict[str, Any]:
+    """What the first event says of its session; ``verify`` holds the row against it."""
+    return {
+        "chain": chain.VERSION,
+        "title": session.title,
+        "principal": {
+            "kind": session.principal_kind,
+            "id": str(session.principal_id),
+            "name": session.principal_name,
+        },
+        "on_behalf_of": session.on_behalf_of,
+        "owner": str(session.owner_id) if session.owner_id else None,
+        "connection": {"id": str(session.connection_id), "name": session.connection_name},
+        "door": session.door,
+        "client": session.client,
+        "address": session.address,
+        "started_at": chain.instant(session.started_at),
+    }
+
+
+def plain_address(address: str | None) -> str | None:
+    """An address as Postgres gives it back; None for what is not one, such as a socket's name."""
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        return None
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def title_from(text: str) -> str:
+    """The first line of a prompt, short enough for a list."""
+    line = next(
+        (" ".join(part.split()) for part in chain.plain(text).splitlines() if part.strip()), ""
+    )
+    return line if len(line) <= _TITLE else line[: _TITLE - 1].rstrip() + "…"
+
+
+@transaction.atomic
+def append(
+    *,
+    session_id: uuid.UUID,
+    kind: EventKind,
+    actor: Mapping[str, Any],
+    data: Mapping[str, Any],
+    statement_id: uuid.UUID | None = None,
+    payloads: Sequence[Payload] | Mapping[str, Payload] = (),
+) -> Event:
+    """Add one event to a session's chain.
+
+    Give ``payloads`` as a mapping to name them; in a sequence, rows are named "result" and
+    anything else "body". Raises NotFound for an unknown session, Conflict for an ended one:
+    open a new session then.
+    """
+    session = _locked(session_id)
+    if not session.is_open:
+        raise Conflict(
+            "This session has ended and is sealed. Start a new one.", session=str(session_id)
+        )
+    return _append(session, kind, actor, data, statement_id, _named(session_id, payloads))
+
+
+def _locked(session_id: uuid.UUID) -> Session:
+    try:
+        return Session.objects.select_for_update().get(pk=session_id)
+    except Session.DoesNotExist:
+        raise NotFound("There is no such session.", session=str(session_id)) from None
+
+
+def _named(
+    session_id: uuid.UUID, given: Sequence[Payload] | Mapping[str, Payload]
+) -> list[dict[str, Any]]:
+    if not isinstance(given, Mapping):
+        given = {"result" if p.media_type == payloads.ARROW else "body": p for p in given}
+    for payload in given.values():
+        if payload.session_id != session_id:
+            raise InvalidRequest("A payload belongs to the session that it was stored for.")
+    return [
+        {
+            "name": name,
+            "id": str(payload.pk),
+            "digest": payload.digest,
+            "size": payload.size,
+            "media_type": payload.media_type,
+        }
+        for name, payload in given.items()
+    ]
+
+
+def _append(  # noqa: PLR0917
+    session: Session,
+    kind: EventKind,
+    actor: Mapping[str, Any],
+    data: Mapping[str, Any],
+    statement_id: uuid.UUID | None,
+    named: list[dict[str, Any]],
+) -> Event:
+    event = Event(
+        session=session,
+        number=session.event_count + 1,
+        kind=kind.value,
+        # Workers' clocks differ a little; the order of the chain is the truth, so time never
+        # runs backwards in it.
+        at=max(timezone.now(), session.last_event_at),
+        actor=chain.plain(actor),
+        statement_id=statement_id,
+        data=chain.plain(data),
+        payloads=named,
+        previous=session.head,
+    )
+    event.hash = chain.digest(body_of(event))
+    event.save(force_insert=True)
+    session.event_count = event.number
+    session.head = event.hash
+    session.last_event_at = event.at
+    fields = ["event_count", "head", "last_event_at"]
+    if kind == EventKind.PROMPT and not session.title:
+        session.title = title_from(str(data.get("text", "")))
+        fields.append("title")
+    if kind == EventKind.SESSION_CLOSED:
+        session.ended_at = event.at
+        session.seal = chain.seal_of(session_id=session.pk, count=event.number, head=event.hash)
+        fields += ["ended_at", "seal"]
+    session.save(update_fields=fields)
+    transaction.on_commit(
+        partial(
+            event_appended.send_robust,
+            sender=Session,
+            session_id=session.pk,
+            number=event.number,
+            kind=event.kind,
+        )
+    )
+    return event
+
+
+def body_of(event: Event) -> dict[str, Any]:
+    """What an event's hash covers."""
+    return chain.event_body(
+        session_id=event.session_id,
+        number=event.number,
+        kind=event.kind,
+        at=event.at,
+        actor=event.actor,
+        statement_id=event.statement_id,
+        data=event.data,
+        payloads=event.payloads,
+        previous=event.previous,
+    )
+
+
+def add_message(*, session_id: uuid.UUID, actor: Mapping[str, Any], role: str, text: str) -> Event:
+    """Record a turn of the agent's conversation; ``role`` is user, assistant, system or tool."""
+    if role not in {"user", "assistant", "system", "tool"}:
+        raise InvalidRequest("The role is one of user, assistant, system and tool.", role=role)
+    if not text.strip():
+        raise InvalidRequest("An empty message says nothing. Send its text.")
+    return append(
+        session_id=session_id,
+        kind=EventKind.MESSAGE,
+        actor=actor,
+        data={"role": role, "text": text},
+    )
+
+
+@transaction.atomic
+def close_session(
+    *, session_id: uuid.UUID, actor: Mapping[str, Any], reason: str = "closed"
+) -> Session:
+    """End a session and seal it. Closing it again changes nothing.
+
+    Raises Conflict while a statement of it is unfinished.
+    """
+    session = _locked(session_id)
+    if not session.is_open:
+        return session
+    if unfinished := open_statements(session_id=session_id):
+        raise Conflict(
+            "A statement of this session is still under way. Wait for it or cancel it, then "
+            "close the session.",
+            statements=sorted(str(each) for each in unfinished),
+        )
+    _append(session, EventKind.SESSION_CLOSED, actor, {"reason": reason}, None, [])
+    return session
+
+
+# The seal is set with the last event, so that there is no ended session without one.
+seal = close_session
+
+
+def open_statements(*, session_id: uuid.UUID) -> set[uuid.UUID]:
+    """Statements of a session that may still have events to come, told from the events alone."""
+    asked: set[uuid.UUID] = set()
+    done: set[uuid.UUID] = set()
+    found = Event.objects.filter(
+        session_id=session_id,
+        statement_id__isnull=False,
+        kind__in=[EventKind.STATEMENT, *MAY_BE_FINAL],
+    ).values_list("kind", "statement_id", "data__effect", "data__state")
+    for kind, statement_id, effect, state in found:
+        assert statement_id is not None
+        if kind == EventKind.STATEMENT:
+            asked.add(statement_id)
+        elif is_final(kind, {"effect": effect, "state": state}):
+            done.add(statement_id)
+    return asked - done
+
+
+@transaction.atomic
+def store_payload(*, session_id: uuid.UUID, content: bytes, media_type: str) -> Payload:
+    """Seal a large body. An event names it by passing it to ``append``."""
+    payload = Payload(session_id=session_id, media_type=media_type, size=len(content))
+    payload.digest, sealed = payloads.pack(payload.pk, content)
+    if len(sealed) <= payloads.IN_ROW:
+        payload.body = sealed
+    else:
+        payload.stored = payloads.write_outside(session_id, payload.pk, sealed)
+    payload.save(force_insert=True)
+    return payload
+
+
+def read_payload(payload: Payload) -> bytes:
+    """The clear content. Raises PayloadDamagedError on any change of it."""
+    return open_payload(payload)[0]
+
+
+def open_payload(payload: Payload) -> tuple[bytes, bytes]:
+    """The clear content, and the key under which its digest can be checked by anyone."""
+    if payload.stored:
+        sealed = payloads.read_outside(payload.stored)
+    elif payload.body is not None:
+        sealed = bytes(payload.body)
+    else:
+        raise payloads.PayloadDamagedError(f"payload {payload.pk} has no body")
+    return payloads.unpack(payload.pk, sealed, digest=payload.digest, size=payload.size)
+
+
+@transaction.atomic
+def audit(
+    *,
+    actor: Mapping[str, Any],
+    action: str,
+    kind: str = "",
+    object_id: str = "",
+    object_name: str = "",
+    before: Any = None,
+    after: Any = None,
+    address: str | None = None,
+) -> AuditEntry:
+    """Write down what somebody did, in one chain for the whole console."""
+    with connection.cursor() as cursor:
+        # Held to the end of the transaction: entries are numbered without gaps, so that a
+        # missing one shows.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_AUDIT_LOCK])
+    last = AuditEntry.objects.order_by("-number").values("number", "hash", "at").first()
+    at: datetime = timezone.now()
+    entry = AuditEntry(
+        number=last["number"] + 1 if last else 1,
+        at=max(at, last["at"]) if last else at,
+        actor=chain.plain(actor),
+        actor_id=uuid.UUID(str(actor["id"])) if actor.get("id") else None,
+        action=action,
+        object_kind=kind,
+        object_id=chain.plain(object_id)[:80],
+        object_name=chain.plain(object_name)[:200],
+        before=chain.plain(before),
+        after=chain.plain(after),
+        address=plain_address(address),
+        previous=last["hash"] if last else "",
+    )
+    entry.hash = chain.digest(audit_body_of(entry))
+    entry.save(force_insert=True)
+    return entry
+
+
+def audit_body_of(entry: AuditEntry) -> dict[str, Any]:
+    """What the hash of an audit entry covers."""
+    return chain.audit_body(
+        number=entry.number,
+        at=entry.at,
+        actor=entry.actor,
+        action=entry.action,
+        object_kind=entry.object_kind,
+        object_id=entry.object_id,
+        object_name=entry.object_name,
+        before=entry.before,
+        after=entry.after,
+        address=entry.address,
+        previous=entry.previous,
+    )

@@ -1,0 +1,6 @@
+"""Said upwards, to whoever shows things live. Sent after the commit, once per event."""
+
+from django.dispatch import Signal
+
+# Arguments: session_id (UUID), number (int), kind (str).
+event_appended = Signal()
