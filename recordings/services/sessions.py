@@ -1,28 +1,22 @@
-"""The recorder: the only code that writes sessions, events, payloads and the audit trail.
+"""Sessions and their events."""
 
-What cannot be recorded must not happen, so every verb raises rather than lose something.
-"""
-
-import ipaddress
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from hoopweb.lib.errors import Conflict, InvalidRequest, NotFound
 from recordings import chain, payloads
 from recordings.kinds import MAY_BE_FINAL, EventKind, is_final
-from recordings.models import AuditEntry, Event, Payload, Session
+from recordings.models import Event, Payload, Session
+from recordings.services.trail import plain_address
 from recordings.signals import event_appended
 
 SYSTEM: dict[str, str] = {"kind": "system", "id": "", "name": "Hoopweb"}
 _TITLE = 120
-# One number for the audit trail's advisory lock, another for checkpoints (recordings.checkpoints).
-_AUDIT_LOCK = 0x686F6F70_01
 
 
 @transaction.atomic
@@ -81,15 +75,6 @@ def opening_facts(session: Session) -> dict[str, Any]:
         "address": session.address,
         "started_at": chain.instant(session.started_at),
     }
-
-
-def plain_address(address: str | None) -> str | None:
-    """An address as Postgres gives it back; None for what is not one, such as a socket's name."""
-    try:
-        found = ipaddress.ip_address(address or "")
-    except ValueError:
-        return None
-    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def title_from(text: str) -> str:
@@ -268,87 +253,3 @@ def open_statements(*, session_id: uuid.UUID) -> set[uuid.UUID]:
         elif is_final(kind, {"effect": effect, "state": state}):
             done.add(statement_id)
     return asked - done
-
-
-@transaction.atomic
-def store_payload(*, session_id: uuid.UUID, content: bytes, media_type: str) -> Payload:
-    """Seal a large body. An event names it by passing it to ``append``."""
-    payload = Payload(session_id=session_id, media_type=media_type, size=len(content))
-    payload.digest, sealed = payloads.pack(payload.pk, content)
-    if len(sealed) <= payloads.IN_ROW:
-        payload.body = sealed
-    else:
-        payload.stored = payloads.write_outside(session_id, payload.pk, sealed)
-    payload.save(force_insert=True)
-    return payload
-
-
-def read_payload(payload: Payload) -> bytes:
-    """The clear content. Raises PayloadDamagedError on any change of it."""
-    return open_payload(payload)[0]
-
-
-def open_payload(payload: Payload) -> tuple[bytes, bytes]:
-    """The clear content, and the key under which its digest can be checked by anyone."""
-    if payload.stored:
-        sealed = payloads.read_outside(payload.stored)
-    elif payload.body is not None:
-        sealed = bytes(payload.body)
-    else:
-        raise payloads.PayloadDamagedError(f"payload {payload.pk} has no body")
-    return payloads.unpack(payload.pk, sealed, digest=payload.digest, size=payload.size)
-
-
-@transaction.atomic
-def audit(
-    *,
-    actor: Mapping[str, Any],
-    action: str,
-    kind: str = "",
-    object_id: str = "",
-    object_name: str = "",
-    before: Any = None,
-    after: Any = None,
-    address: str | None = None,
-) -> AuditEntry:
-    """Write down what somebody did, in one chain for the whole console."""
-    with connection.cursor() as cursor:
-        # Held to the end of the transaction: entries are numbered without gaps, so that a
-        # missing one shows.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_AUDIT_LOCK])
-    last = AuditEntry.objects.order_by("-number").values("number", "hash", "at").first()
-    at: datetime = timezone.now()
-    entry = AuditEntry(
-        number=last["number"] + 1 if last else 1,
-        at=max(at, last["at"]) if last else at,
-        actor=chain.plain(actor),
-        actor_id=uuid.UUID(str(actor["id"])) if actor.get("id") else None,
-        action=action,
-        object_kind=kind,
-        object_id=chain.plain(object_id)[:80],
-        object_name=chain.plain(object_name)[:200],
-        before=chain.plain(before),
-        after=chain.plain(after),
-        address=plain_address(address),
-        previous=last["hash"] if last else "",
-    )
-    entry.hash = chain.digest(audit_body_of(entry))
-    entry.save(force_insert=True)
-    return entry
-
-
-def audit_body_of(entry: AuditEntry) -> dict[str, Any]:
-    """What the hash of an audit entry covers."""
-    return chain.audit_body(
-        number=entry.number,
-        at=entry.at,
-        actor=entry.actor,
-        action=entry.action,
-        object_kind=entry.object_kind,
-        object_id=entry.object_id,
-        object_name=entry.object_name,
-        before=entry.before,
-        after=entry.after,
-        address=entry.address,
-        previous=entry.previous,
-    )

@@ -1,0 +1,37 @@
+"""The recorder: the only code that writes sessions, events, payloads and the audit trail.
+
+What cannot be recorded must not happen, so every verb raises rather than lose something.
+"""
+
+from recordings.services.bodies import open_payload, read_payload, store_payload
+from recordings.services.sessions import (
+    SYSTEM,
+    add_message,
+    append,
+    body_of,
+    close_session,
+    open_session,
+    open_statements,
+    opening_facts,
+    seal,
+    title_from,
+)
+from recordings.services.trail import audit, audit_body_of
+
+__all__ = [
+    "SYSTEM",
+    "add_message",
+    "append",
+    "audit",
+    "audit_body_of",
+    "body_of",
+    "close_session",
+    "open_payload",
+    "open_session",
+    "open_statements",
+    "opening_facts",
+    "read_payload",
+    "seal",
+    "store_payload",
+    "title_from",
+]

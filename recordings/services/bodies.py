@@ -1,0 +1,37 @@
+"""Large bodies, sealed."""
+
+import uuid
+
+from django.db import transaction
+
+from recordings import payloads
+from recordings.models import Payload
+
+
+@transaction.atomic
+def store_payload(*, session_id: uuid.UUID, content: bytes, media_type: str) -> Payload:
+    """Seal a large body. An event names it by passing it to ``append``."""
+    payload = Payload(session_id=session_id, media_type=media_type, size=len(content))
+    payload.digest, sealed = payloads.pack(payload.pk, content)
+    if len(sealed) <= payloads.IN_ROW:
+        payload.body = sealed
+    else:
+        payload.stored = payloads.write_outside(session_id, payload.pk, sealed)
+    payload.save(force_insert=True)
+    return payload
+
+
+def read_payload(payload: Payload) -> bytes:
+    """The clear content. Raises PayloadDamagedError on any change of it."""
+    return open_payload(payload)[0]
+
+
+def open_payload(payload: Payload) -> tuple[bytes, bytes]:
+    """The clear content, and the key under which its digest can be checked by anyone."""
+    if payload.stored:
+        sealed = payloads.read_outside(payload.stored)
+    elif payload.body is not None:
+        sealed = bytes(payload.body)
+    else:
+        raise payloads.PayloadDamagedError(f"payload {payload.pk} has no body")
+    return payloads.unpack(payload.pk, sealed, digest=payload.digest, size=payload.size)
