@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 
 from accounts import tokens
@@ -70,5 +70,6 @@ def principal_of(request: Request) -> Principal:
         token: AgentToken = request.auth
         limited = [uuid.UUID(c) for c in token.connections] or None
         return request.user.as_principal(connections=limited, address=address)
-    user: User = request.user
-    return user.as_principal(address=address)
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user.as_principal(address=address)

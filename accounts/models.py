@@ -7,8 +7,10 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.sessions.models import Session as BrowserSession
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.principal import NOWHERE, Principal, PrincipalKind, Role, Scope
@@ -40,6 +42,14 @@ class User(AbstractUser):
     teams = models.ManyToManyField(Team, related_name="people", blank=True)
 
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta(AbstractUser.Meta):
+        ordering: ClassVar[list[str]] = ["name", "username"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # People sign in by either, so both must name one person.
+            models.UniqueConstraint(Lower("email"), condition=~Q(email=""), name="user_email_once"),
+            models.UniqueConstraint(Lower("username"), name="user_username_once"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.username
@@ -76,6 +86,11 @@ class User(AbstractUser):
     @cached_property
     def team_slugs(self) -> frozenset[str]:
         return frozenset(self.teams.values_list("slug", flat=True))
+
+    def forget_access(self) -> None:
+        """Read roles and teams again: a service has just changed them."""
+        self.__dict__.pop("_scopes", None)
+        self.__dict__.pop("team_slugs", None)
 
     def as_principal(self, *, address: str | None = None) -> Principal:
         return Principal(
@@ -114,11 +129,19 @@ class RoleGrant(models.Model):
 
 
 class AgentQuerySet(models.QuerySet["Agent"]):
+    """Agents, as far as someone may see or manage them."""
+
     def visible_to(self, viewer: Any) -> "AgentQuerySet":
-        """Admins see every agent, anyone their own."""
+        """Admins, and who reviews or audits everywhere, see every agent; anyone their own."""
         if getattr(viewer, "is_admin", False):
             return self
+        if viewer.audits.everywhere or viewer.reviews.everywhere:
+            return self
         return self.filter(owner_id=viewer.pk)
+
+    def managed_by(self, user: User) -> "AgentQuerySet":
+        """Those that this person may change, disable, or take tokens from."""
+        return self if user.is_admin else self.filter(owner=user)
 
 
 class Agent(models.Model):
@@ -190,3 +213,70 @@ class AgentToken(models.Model):
     def is_live(self, at: datetime | None = None) -> bool:
         """Whether the token still opens anything."""
         return self.revoked_at is None and (at or timezone.now()) < self.expires_at
+
+
+class SignInQuerySet(models.QuerySet["SignIn"]):
+    """Browsers, as far as their console session lasts."""
+
+    def visible_to(self, viewer: User) -> "SignInQuerySet":
+        """Everyone sees their own, and nobody else's."""
+        return self.filter(user=viewer)
+
+    def open(self) -> "SignInQuerySet":
+        """Those whose browser is still signed in."""
+        return self.filter(
+            ended_at=None,
+            session_key__in=BrowserSession.objects.filter(expire_date__gt=timezone.now()).values(
+                "session_key"
+            ),
+        )
+
+    def end(self) -> int:
+        """Forget the browser sessions behind these, so that their cookies open nothing."""
+        keys = list(self.filter(ended_at=None).values_list("session_key", flat=True))
+        BrowserSession.objects.filter(session_key__in=keys).delete()
+        return self.model.objects.filter(session_key__in=keys).update(ended_at=timezone.now())
+
+    def end_all_of(self, user: User, *, keep: str | None = None) -> int:
+        found = self.filter(user=user)
+        return (found.exclude(session_key=keep) if keep else found).end()
+
+
+class SignIn(models.Model):
+    """One browser that a person signed in with, for as long as its console session lasts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="sign_ins")
+    session_key = models.CharField(max_length=40, unique=True)
+    at = models.DateTimeField(default=timezone.now)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    client = models.CharField(max_length=300, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SignInQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.at:%Y-%m-%d %H:%M}"
+
+
+class SignInAttempt(models.Model):
+    """One try to sign in, kept until it succeeds or is an hour old. Names are kept as digests:
+    people type passwords into the wrong field.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    name_digest = models.CharField(max_length=64)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["name_digest", "at"], name="attempt_name"),
+            models.Index(fields=["address", "at"], name="attempt_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name_digest[:8]} from {self.address}"

@@ -6,6 +6,8 @@ from uuid import UUID
 
 
 class PrincipalKind(StrEnum):
+    """What kind of being acts."""
+
     PERSON = "person"
     AGENT = "agent"
 

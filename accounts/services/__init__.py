@@ -1,0 +1,52 @@
+"""Verbs on people, teams, roles, agents and tokens. Only these write; each leaves an audit entry.
+
+``by`` is the person who acts; None is the installation itself (seeding, a command in its shell).
+"""
+
+from accounts.services.agents import (
+    create_agent,
+    disable_agent,
+    enable_agent,
+    update_agent,
+)
+from accounts.services.people import (
+    change_password,
+    create_user,
+    disable_user,
+    enable_user,
+    set_teams,
+)
+from accounts.services.roles import create_team, grant_role, revoke_role
+from accounts.services.sign_in import end_sign_in, sign_in, sign_out
+from accounts.services.tokens import (
+    DEFAULT_DAYS,
+    MAX_DAYS,
+    IssuedToken,
+    issue_token,
+    revoke_token,
+    rotate_token,
+)
+
+__all__ = [
+    "DEFAULT_DAYS",
+    "MAX_DAYS",
+    "IssuedToken",
+    "change_password",
+    "create_agent",
+    "create_team",
+    "create_user",
+    "disable_agent",
+    "disable_user",
+    "enable_agent",
+    "enable_user",
+    "end_sign_in",
+    "grant_role",
+    "issue_token",
+    "revoke_role",
+    "revoke_token",
+    "rotate_token",
+    "set_teams",
+    "sign_in",
+    "sign_out",
+    "update_agent",
+]
