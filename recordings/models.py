@@ -12,6 +12,8 @@ from django.utils import timezone
 
 
 class ViewScope(Protocol):
+    """Where somebody may look."""
+
     @property
     def everywhere(self) -> bool: ...
     @property
@@ -30,6 +32,8 @@ class Viewer(Protocol):
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
+    """Sessions, and who may see them."""
+
     def visible_to(self, viewer: Viewer) -> "SessionQuerySet":
         """Auditors and reviewers see the sessions of their connections, everyone their own and
         those of agents they answer for.
@@ -69,6 +73,8 @@ class Session(models.Model):
     head = models.CharField(max_length=64, blank=True)
     # Seal: hex SHA-256 over id, count and head, set once when the session ends.
     seal = models.CharField(max_length=64, blank=True)
+    # Place in the tree of seals, given by the first checkpoint that covers this session.
+    leaf = models.PositiveBigIntegerField(null=True, blank=True, unique=True, editable=False)
 
     objects = SessionQuerySet.as_manager()
 
@@ -80,6 +86,11 @@ class Session(models.Model):
             models.Index(fields=["connection_id"], name="session_connection"),
             models.Index(
                 fields=["last_event_at"], name="session_idle", condition=Q(ended_at__isnull=True)
+            ),
+            models.Index(
+                fields=["ended_at", "id"],
+                name="session_to_checkpoint",
+                condition=Q(ended_at__isnull=False, leaf__isnull=True),
             ),
         ]
 
@@ -103,7 +114,7 @@ class Event(models.Model):
     actor = models.JSONField(default=dict)
     statement_id = models.UUIDField(null=True, blank=True, db_index=True)
     data = models.JSONField(default=dict)
-    # [{"name", "digest", "size", "media_type"}]
+    # Each names its payload: "name", "id", "digest", "size", "media_type".
     payloads = models.JSONField(default=list)
     previous = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)
@@ -148,6 +159,8 @@ class Checkpoint(models.Model):
     previous = models.CharField(max_length=64, blank=True)
     key_id = models.CharField(max_length=32)
     signature = models.TextField()
+    # What was signed, in full, as the file outside has it too; the fields above are its index.
+    body = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["-number"]

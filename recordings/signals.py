@@ -2,5 +2,5 @@
 
 from django.dispatch import Signal
 
-# Arguments: session_id (UUID), number (int), kind (str).
+# Arguments: session (Session), number (int), kind (str).
 event_appended = Signal()

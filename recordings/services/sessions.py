@@ -175,7 +175,7 @@ def _append(  # noqa: PLR0917
         partial(
             event_appended.send_robust,
             sender=Session,
-            session_id=session.pk,
+            session=session,
             number=event.number,
             kind=event.kind,
         )
