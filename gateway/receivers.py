@@ -1,0 +1,48 @@
+"""What the gateway does when a request for approval is decided."""
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from approvals.models import ApprovalRequest
+from approvals.signals import request_decided
+from approvals.states import RequestState
+from gateway.moves import lock, move
+from gateway.queueing import enqueue
+from gateway.states import StatementState
+
+_AFTER = {
+    RequestState.APPROVED: StatementState.QUEUED,
+    RequestState.REJECTED: StatementState.REJECTED,
+    RequestState.EXPIRED: StatementState.EXPIRED,
+    RequestState.WITHDRAWN: StatementState.WITHDRAWN,
+    RequestState.REVOKED: StatementState.WITHDRAWN,
+}
+
+
+@receiver(request_decided)
+def follow_request(request: ApprovalRequest, **_: Any) -> None:
+    """Move the statement as its request was decided, in the same transaction."""
+    statement = lock(request.statement_id)
+    target = _AFTER[RequestState(request.state)]
+    move(statement, target, **_words(request))
+    if target == StatementState.QUEUED:
+        enqueue(statement)
+
+
+def _words(request: ApprovalRequest) -> dict[str, str]:
+    """The sentence that the one who asked gets to read."""
+    if request.state == RequestState.REJECTED:
+        vote = request.votes.filter(choice="reject").select_related("reviewer").last()
+        if vote is not None:
+            text = f"Rejected by {vote.reviewer}: {vote.reason}"
+            return {"error_code": "rejected", "error_text": text}
+    if request.state == RequestState.EXPIRED:
+        text = "Nobody decided in time. Send it again with a new request id if it is still needed."
+        return {"error_code": "expired", "error_text": text}
+    if request.state == RequestState.WITHDRAWN:
+        return {"error_code": "withdrawn", "error_text": "Withdrawn by the one who sent it."}
+    if request.state == RequestState.REVOKED:
+        text = "The reviewer took the approval back before the statement started."
+        return {"error_code": "withdrawn", "error_text": text}
+    return {}

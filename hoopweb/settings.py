@@ -274,6 +274,8 @@ RESULT_MAX_BYTES = env.number("RESULT_MAX_BYTES", 64 * 1024 * 1024)
 SESSION_IDLE_MINUTES = env.number("SESSION_IDLE_MINUTES", 30)
 # A running statement whose worker has been silent for so long counts as lost.
 WORKER_SILENCE_SECONDS = env.number("WORKER_SILENCE_SECONDS", 20)
+# A lost statement that Snowflake does not know counts as never arrived after so long.
+RECONCILE_GRACE_SECONDS = env.number("RECONCILE_GRACE_SECONDS", 60)
 
 LANGUAGE_CODE = "en"
 USE_I18N = False

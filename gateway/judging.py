@@ -1,0 +1,28 @@
+"""Judging a statement by the catalogue and policy that stand now."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from connections import services as connections
+from connections.judge import Verdict, judge
+from connections.models import Connection
+from gateway import records
+from gateway.models import Statement
+
+# A name that analysis could not find may simply be newer than the catalogue.
+_CATALOGUE_GAPS = frozenset({"unknown-object", "unknown-column"})
+
+
+def judge_statement(statement: Statement, connection: Connection) -> Verdict:
+    """The verdict on a statement; a missing name also asks for a fresh catalogue."""
+    statement.connection = connection
+    verdict = judge(
+        statement.sql_given,
+        context=connections.context_for(connection),
+        catalogue=connections.catalogue_for(connection),
+        ruleset=connections.ruleset_for(connection),
+        subject=records.subject(statement, timezone.now()),
+    )
+    if any(p.code in _CATALOGUE_GAPS for p in verdict.facts.problems):
+        transaction.on_commit(lambda: connections.refresh_catalogue_soon(connection))
+    return verdict

@@ -1,0 +1,78 @@
+"""From upstream rows to what is kept and shown."""
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from connections.masking.apply import scan
+from connections.upstream.types import QueryResult
+from gateway.models import Statement
+from hoopweb.lib.errors import Conflict, ErrorCode, HoopwebError
+from recordings import services as recordings
+
+MEDIA_TYPE = "application/vnd.apache.arrow.stream"
+
+
+class ResultNotReady(Conflict):
+    code = ErrorCode.RESULT_NOT_READY
+
+
+class NoResult(HoopwebError):
+    code = ErrorCode.UPSTREAM_FAILED
+    status = 409
+
+
+@dataclass(frozen=True)
+class MaskedResult:
+    """The only rows that a client or a recording ever sees."""
+
+    table: pa.Table
+    columns: list[dict[str, Any]]
+    findings: list[dict[str, Any]]
+    truncated: bool
+    query_id: str
+
+    @property
+    def content(self) -> bytes:
+        """The table as an Arrow IPC stream."""
+        sink = io.BytesIO()
+        with pa.ipc.new_stream(sink, self.table.schema) as writer:
+            writer.write_table(self.table)
+        return sink.getvalue()
+
+
+def masked(result: QueryResult, *, masked_outputs: list[int]) -> MaskedResult:
+    """Run the detectors over what came back; the second layer behind masks at the source."""
+    table, findings = scan(result.table)
+    found = [
+        {"detector": f.detector, "column": f.column, "count": f.count, "masked": f.masked}
+        for f in findings
+    ]
+    detected = {f["column"] for f in found if f["masked"]}
+    columns = [
+        {
+            "name": field.name,
+            "type": result.types[i] if i < len(result.types) else str(field.type),
+            "masked": i in masked_outputs or field.name in detected,
+        }
+        for i, field in enumerate(table.schema)
+    ]
+    return MaskedResult(table, columns, found, result.truncated, result.query_id)
+
+
+def read_result(statement: Statement) -> pa.Table:
+    """The recorded rows. Raises ResultNotReady or NoResult."""
+    if not statement.is_final:
+        raise ResultNotReady(
+            f"The statement is {statement.state}. Ask again when it has finished.",
+            state=statement.state,
+        )
+    if statement.result is None:
+        raise NoResult(
+            f"The statement is {statement.state}, so there are no rows.",
+            state=statement.state,
+            reasons=statement.reasons,
+        )
+    return pa.ipc.open_stream(recordings.read_payload(statement.result)).read_all()

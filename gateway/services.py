@@ -1,0 +1,52 @@
+"""What people and agents may do to a statement after it was sent."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.principal import Principal
+from approvals import services as approvals
+from gateway.execution import withdraw
+from gateway.models import Statement
+from gateway.moves import lock
+from gateway.states import StatementState
+from hoopweb.lib.errors import Conflict, NotFound
+from recordings import services as recordings
+from recordings.kinds import EventKind
+
+
+@transaction.atomic
+def cancel(*, statement_id: UUID, by: Principal, reason: str = "") -> Statement:
+    """Stop a statement wherever it is: withdrawn while it waits, aborted while it runs.
+
+    A finished one is returned as it is. Raises NotFound for anyone but the one who sent it and
+    the owner who answers for it, and Conflict while its fate is unknown.
+    """
+    found = Statement.objects.filter(pk=statement_id).first()
+    if found is None or by.id not in (found.principal_id, found.owner_id):
+        raise NotFound("There is no such statement.")
+    statement = lock(statement_id)
+    actor = by.as_actor()
+    if statement.state == StatementState.AWAITING_APPROVAL and statement.approval_id:
+        approvals.withdraw(request_id=statement.approval_id, actor=actor)
+    elif statement.state == StatementState.QUEUED:
+        withdraw(statement, actor=actor, reason=reason or "Withdrawn by the one who sent it.")
+    elif statement.state == StatementState.RUNNING:
+        if statement.cancel_requested_at is None:
+            recordings.append(
+                session_id=statement.session_id,
+                kind=EventKind.CANCELLED,
+                actor=actor,
+                statement_id=statement.pk,
+                data={"by": actor["name"], "reason": reason},
+            )
+            statement.cancel_requested_at = timezone.now()
+            statement.save(update_fields=["cancel_requested_at"])
+    elif not statement.is_final:
+        raise Conflict(
+            f"The statement is {statement.state}; it cannot be cancelled now. Ask again shortly.",
+            state=statement.state,
+        )
+    statement.refresh_from_db()
+    return statement

@@ -1,0 +1,77 @@
+"""What workers do. Ids in, safe to repeat; the row decides who acts."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from celery import shared_task
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from gateway import execution, pipeline, reconciling
+from gateway.models import Statement
+from gateway.queueing import enqueue
+from gateway.states import StatementState
+
+log = structlog.get_logger(__name__)
+_BATCH = 200
+# A queued statement is offered again when it has waited for so long: its word may be lost.
+_QUEUED_TOO_LONG = timedelta(seconds=3)
+_RECEIVED_TOO_LONG = timedelta(seconds=5)
+
+
+@shared_task
+def execute_statement(statement_id: str) -> None:
+    """Run a queued statement, unless another worker has it."""
+    structlog.contextvars.bind_contextvars(statement_id=statement_id)
+    try:
+        execution.execute(UUID(statement_id))
+    finally:
+        structlog.contextvars.clear_contextvars()
+
+
+@shared_task
+def reconcile_statement(statement_id: str) -> None:
+    """Ask Snowflake what became of a statement."""
+    reconciling.reconcile(UUID(statement_id))
+
+
+@shared_task
+def sweep() -> dict[str, int]:
+    """Find what a dead process left behind and set it going again; returns counts."""
+    now = timezone.now()
+    found = Statement.objects.order_by("received_at")
+
+    received = found.filter(
+        state=StatementState.RECEIVED, received_at__lt=now - _RECEIVED_TOO_LONG
+    ).values_list("pk", flat=True)[:_BATCH]
+    for pk in received:
+        pipeline.decide(pk)
+
+    queued = found.filter(
+        state=StatementState.QUEUED, received_at__lt=now - _QUEUED_TOO_LONG
+    ).select_related("connection")[:_BATCH]
+    for statement in queued:
+        with transaction.atomic():
+            enqueue(statement)
+
+    silent = now - timedelta(seconds=settings.WORKER_SILENCE_SECONDS)
+    lost = found.filter(state=StatementState.RUNNING, heartbeat_at__lt=silent).values_list(
+        "pk", flat=True
+    )[:_BATCH]
+    declared = sum(reconciling.declare_lost(pk) for pk in lost)
+
+    unknown = (
+        found.filter(state=StatementState.UNKNOWN)
+        .exclude(asked_at__gt=now - reconciling.ASK_EVERY)
+        .values_list("pk", "connection__queue")[:_BATCH]
+    )
+    for pk, queue in unknown:
+        reconcile_statement.apply_async((str(pk),), queue=queue, retry=False)
+    return {
+        "received": len(received),
+        "queued": len(queued),
+        "lost": declared,
+        "unknown": len(unknown),
+    }

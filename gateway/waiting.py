@@ -1,0 +1,81 @@
+"""Waiting for a statement without holding a database connection."""
+
+import time
+from uuid import UUID
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+
+from gateway.models import Statement
+
+log = structlog.get_logger(__name__)
+# Postgres is asked again this often, in case the word was lost.
+_ASK_EVERY = 1.0
+_client: redis.Redis | None = None
+
+
+def _redis() -> redis.Redis:
+    global _client  # noqa: PLW0603 - one connection pool per process
+    if _client is None:
+        _client = redis.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=2
+        )
+    return _client
+
+
+def _channel(statement_id: UUID) -> str:
+    return f"hoopweb:statement:{statement_id}"
+
+
+def wake(statement_id: UUID) -> None:
+    """After commit, tell whoever waits for this statement to look again."""
+
+    def publish() -> None:
+        try:
+            _redis().publish(_channel(statement_id), b"1")
+        except redis.RedisError as error:
+            log.warning("not_woken", error=type(error).__name__)
+
+    transaction.on_commit(publish)
+
+
+def wait_until_settled(statement_id: UUID, seconds: float) -> Statement:
+    """The statement once it is final, or as it stands after ``seconds``.
+
+    Blocks the calling thread; holds no database connection while it sleeps.
+    """
+    until = time.monotonic() + seconds
+    pubsub = None
+    try:
+        pubsub = _redis().pubsub(ignore_subscribe_messages=True)
+        pubsub.subscribe(_channel(statement_id))
+    except redis.RedisError:
+        pubsub = None
+    try:
+        while True:
+            statement = Statement.objects.select_related("connection", "approval").get(
+                pk=statement_id
+            )
+            left = until - time.monotonic()
+            if statement.is_final or left <= 0:
+                return statement
+            if not connection.in_atomic_block:
+                connection.close()
+            pubsub = _sleep(pubsub, min(left, _ASK_EVERY))
+    finally:
+        if pubsub is not None:
+            pubsub.close()
+
+
+def _sleep(pubsub: redis.client.PubSub | None, seconds: float) -> redis.client.PubSub | None:
+    """Until a word arrives or ``seconds`` are over; drops a broken subscription."""
+    if pubsub is None:
+        time.sleep(min(seconds, 0.25))
+        return None
+    try:
+        pubsub.get_message(timeout=seconds)
+    except redis.RedisError:
+        return None
+    return pubsub
