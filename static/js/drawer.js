@@ -1,0 +1,9 @@
+// <details data-drawer>: a column where there is room, a closed drawer where there is not.
+const narrow = window.matchMedia("(width < 56rem)");
+
+function fit() {
+  for (const drawer of document.querySelectorAll("details[data-drawer]")) drawer.open = !narrow.matches;
+}
+
+narrow.addEventListener("change", fit);
+fit();
