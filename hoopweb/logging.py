@@ -45,6 +45,9 @@ def logging_config(*, level: str, pretty: bool) -> dict[str, Any]:
         "root": {"handlers": ["out"], "level": level},
         "loggers": {
             "snowflake.connector": {"level": "WARNING"},
+            # Uvicorn brings handlers of its own; without them its lines look like ours.
+            "uvicorn": {"handlers": [], "propagate": True},
+            "uvicorn.error": {"handlers": [], "propagate": True},
             "uvicorn.access": {"level": "WARNING"},
             "django.server": {"level": "WARNING"},
         },

@@ -283,6 +283,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 METRICS_TOKEN = env.text("METRICS_TOKEN")
+# A worker publishes its own times on this port; 0: not at all.
+METRICS_PORT = env.number("METRICS_PORT", 0)
 LOGGING = logging_config(level=env.text("LOG_LEVEL", "INFO"), pretty=env.flag("LOG_PRETTY"))
 LOGGING_CONFIG = "logging.config.dictConfig"
 

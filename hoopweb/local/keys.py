@@ -20,7 +20,7 @@ def fresh() -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(48),
         "HOOPWEB_KEYS": f"k1:{new_key()}",
         "HOOPWEB_TOKEN_PEPPERS": f"p1:{new_key()}",
-        "HOOPWEB_CHECKPOINT_KEY": f"c1:{new_key()}",
+        "HOOPWEB_CHECKPOINT_KEY": new_key(),
     }
 
 
