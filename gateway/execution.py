@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import structlog
@@ -20,9 +20,9 @@ from django.utils import timezone
 from accounts.models import Agent, User
 from accounts.principal import PrincipalKind
 from approvals import services as approvals
+from connections.masking.apply import scan_text
 from connections.models import Connection
 from connections.policy.types import Effect
-from connections.masking.apply import scan_text
 from connections.upstream.binds import to_bindings
 from connections.upstream.client import Session as UpstreamSession
 from connections.upstream.types import (
@@ -103,9 +103,7 @@ def claim(statement_id: UUID) -> Statement | None:
                 "worker": WORKER,
             },
         )
-        move(
-            statement, StatementState.RUNNING, worker=WORKER, started_at=now, heartbeat_at=now
-        )
+        move(statement, StatementState.RUNNING, worker=WORKER, started_at=now, heartbeat_at=now)
     return statement
 
 
@@ -149,9 +147,7 @@ def _may_still_use(statement: Statement) -> bool:
         if holder is None:
             return False
         principal = holder.as_principal()
-    return (
-        Connection.objects.usable_by(principal).filter(pk=statement.connection_id).exists()
-    )
+    return Connection.objects.usable_by(principal).filter(pk=statement.connection_id).exists()
 
 
 def _rejudge(statement: Statement) -> str | None:
@@ -199,7 +195,7 @@ class _Heartbeat:
         self.cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
-    def __enter__(self) -> "_Heartbeat":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -243,9 +239,7 @@ class Outcome:
 def failed(error: UpstreamError) -> Outcome:
     """Snowflake's own refusal; its words pass the detectors like rows do."""
     text, _ = scan_text(error.message)
-    return Outcome(
-        StatementState.FAILED, code=error.code, text=text, query_id=error.query_id or ""
-    )
+    return Outcome(StatementState.FAILED, code=error.code, text=text, query_id=error.query_id or "")
 
 
 def _send(statement: Statement, beat: _Heartbeat) -> Outcome:
@@ -257,16 +251,14 @@ def _send(statement: Statement, beat: _Heartbeat) -> Outcome:
             result=masked(result, masked_outputs=statement.masked_outputs),
         )
     except _CancelledError:
-        return Outcome(
-            StatementState.CANCELLED, code="000604", text="The statement was cancelled."
-        )
+        return Outcome(StatementState.CANCELLED, code="000604", text="The statement was cancelled.")
     except UpstreamError as error:
         return failed(error)
     except UpstreamUnreachable as error:
         return Outcome(StatementState.FAILED, code="unreachable", text=str(error))
     except OutcomeUnknown:
         return Outcome(StatementState.UNKNOWN)
-    except Exception as error:  # noqa: BLE001 - whatever it was, the statement was sent
+    except Exception as error:
         log.exception("execution_failed", error=type(error).__name__)
         return Outcome(StatementState.UNKNOWN)
     finally:
@@ -381,9 +373,7 @@ def _record_stubbornly(statement_id: UUID, outcome: Outcome) -> None:
             return
 
 
-def record_outcome(
-    statement_id: UUID, outcome: Outcome, *, reconciled: str = ""
-) -> Statement:
+def record_outcome(statement_id: UUID, outcome: Outcome, *, reconciled: str = "") -> Statement:
     """Commit result, outcome event and state together; a statement that is final stays as it is."""
     content = outcome.result.content if outcome.result is not None else b""
     with RECORD_SECONDS.time(), transaction.atomic():

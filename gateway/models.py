@@ -75,10 +75,11 @@ class Statement(models.Model):
     worker = models.CharField(max_length=80, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    # When the sweep last offered it to a worker, or asked Snowflake about it.
     asked_at = models.DateTimeField(null=True, blank=True)
 
     upstream_query_id = models.CharField(max_length=80, blank=True)
-    # [{"name", "type", "masked"}]
+    # Each column as name, type and masked.
     columns = models.JSONField(default=list)
     row_count = models.PositiveBigIntegerField(null=True, blank=True)
     truncated = models.BooleanField(default=False)

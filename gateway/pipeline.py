@@ -64,9 +64,7 @@ def receive(request: StatementRequest, *, principal: Principal) -> Statement:
     found = _same(request, principal)
     if found is not None:
         return found
-    connection = (
-        Connection.objects.usable_by(principal).filter(pk=request.connection_id).first()
-    )
+    connection = Connection.objects.usable_by(principal).filter(pk=request.connection_id).first()
     if connection is None:
         raise NotFound("There is no such connection, or you may not use it.")
     try:
@@ -92,9 +90,7 @@ def _same(request: StatementRequest, principal: Principal) -> Statement | None:
     return found
 
 
-def _receive(
-    request: StatementRequest, principal: Principal, connection: Connection
-) -> Statement:
+def _receive(request: StatementRequest, principal: Principal, connection: Connection) -> Statement:
     session = _session(request, principal, connection)
     actor = principal.as_actor()
     statement = Statement.objects.create(
@@ -144,9 +140,7 @@ def _receive(
     return statement
 
 
-def _session(
-    request: StatementRequest, principal: Principal, connection: Connection
-) -> Session:
+def _session(request: StatementRequest, principal: Principal, connection: Connection) -> Session:
     mine = Session.objects.open().filter(principal_id=principal.id, connection_id=connection.pk)
     if request.session_id is not None:
         session = mine.filter(pk=request.session_id).first()

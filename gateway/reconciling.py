@@ -69,9 +69,7 @@ def reconcile(statement_id: UUID) -> None:
         return
     outcome = _outcome(statement, found)
     if outcome is not None:
-        record_outcome(
-            statement_id, outcome, reconciled="Snowflake's own query history answered."
-        )
+        record_outcome(statement_id, outcome, reconciled="Snowflake's own query history answered.")
 
 
 async def _ask(statement: Statement, key: str, target: upstream.Target) -> Found:

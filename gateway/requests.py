@@ -74,6 +74,8 @@ def check(request: StatementRequest) -> None:
     check_text("prompt", request.prompt, most=PROMPT_LENGTH)
     check_text("reason", request.reason, most=PROMPT_LENGTH)
     check_text("request id", request.request_id, most=REQUEST_ID_LENGTH)
-    check_text("binds", json.dumps(request.binds, ensure_ascii=False), most=settings.STATEMENT_MAX_BYTES)
+    check_text(
+        "binds", json.dumps(request.binds, ensure_ascii=False), most=settings.STATEMENT_MAX_BYTES
+    )
     if not request.request_id:
         raise InvalidRequest("request id is empty.", field="request_id")

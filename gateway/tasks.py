@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 _BATCH = 200
 # A queued statement is offered again when it has waited for so long: its word may be lost.
 _QUEUED_TOO_LONG = timedelta(seconds=3)
+_OFFER_EVERY = timedelta(seconds=15)
 _RECEIVED_TOO_LONG = timedelta(seconds=5)
 
 
@@ -49,11 +50,14 @@ def sweep() -> dict[str, int]:
     for pk in received:
         pipeline.decide(pk)
 
-    queued = found.filter(
-        state=StatementState.QUEUED, received_at__lt=now - _QUEUED_TOO_LONG
-    ).select_related("connection")[:_BATCH]
+    queued = (
+        found.filter(state=StatementState.QUEUED, received_at__lt=now - _QUEUED_TOO_LONG)
+        .exclude(asked_at__gt=now - _OFFER_EVERY)
+        .select_related("connection")[:_BATCH]
+    )
     for statement in queued:
         with transaction.atomic():
+            Statement.objects.filter(pk=statement.pk).update(asked_at=now)
             enqueue(statement)
 
     silent = now - timedelta(seconds=settings.WORKER_SILENCE_SECONDS)
