@@ -92,6 +92,8 @@ class Connection(models.Model):
     # The Celery queue that runs its statements; a worker may stand next to Snowflake.
     queue = models.CharField(max_length=60, default="hoopweb")
     is_active = models.BooleanField(default=True)
+    # Counts every change of the settings above, so that two people editing notice each other.
+    revision = models.PositiveIntegerField(default=1)
     # Counts every change of rules and protections; PolicyRevision keeps what it was.
     policy_revision = models.PositiveIntegerField(default=0)
     catalogue_version = models.PositiveIntegerField(default=0)
@@ -115,7 +117,7 @@ class Credential(models.Model):
 
     class Method(models.TextChoices):
         KEY_PAIR = "key_pair", "Key pair"
-        PAT = "pat", "Programmatic access token"
+        PAT = "programmatic_access_token", "Programmatic access token"
         OAUTH = "oauth_client_credentials", "OAuth client credentials"
         PASSWORD = "password", "Password (local use only)"
 
@@ -195,11 +197,14 @@ class CatalogueSync(models.Model):
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="syncs")
     state = models.CharField(max_length=10, default="queued")  # queued, running, done, failed
     queued_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # How far it is, and in the end what it found or why it failed.
     detail = models.CharField(max_length=400, blank=True)
+    cure = models.CharField(max_length=400, blank=True)
 
     class Meta:
-        ordering = ["-queued_at"]
+        ordering = ["-queued_at", "-id"]
         constraints = [
             models.UniqueConstraint(
                 fields=["connection"],

@@ -1,10 +1,79 @@
-"""The verbs of connections and their policy. Nothing else saves these rows."""
+"""The verbs of connections and their policy. Nothing else saves these rows.
 
+``by`` is the person who acts; None is the installation itself (seeding, a command in its shell).
+"""
+
+from connections.services.access import grant_access, revoke_access
+from connections.services.catalogues import (
+    request_catalogue_sync,
+    sweep_catalogues,
+    sync_catalogue,
+)
+from connections.services.credentials import key_statement, set_credential
+from connections.services.policies import (
+    export_policy,
+    import_policy,
+    install_default_policy,
+    restore_policy,
+)
+from connections.services.protections import (
+    create_protection,
+    create_protections,
+    delete_protection,
+    set_protection_enabled,
+    update_protection,
+)
+from connections.services.revisions import Difference, differences
+from connections.services.rules import (
+    create_rule,
+    delete_rule,
+    move_rule,
+    set_rule_enabled,
+    update_rule,
+)
+from connections.services.suggestions import Suggestion, suggest
+from connections.services.targets import (
+    disable_connection,
+    enable_connection,
+    record_test,
+    register_connection,
+    update_connection,
+)
 from connections.services.values import catalogue_for, context_for, ruleset_for, target_for
 
 __all__ = [
+    "Difference",
+    "Suggestion",
     "catalogue_for",
     "context_for",
+    "create_protection",
+    "create_protections",
+    "create_rule",
+    "delete_protection",
+    "delete_rule",
+    "differences",
+    "disable_connection",
+    "enable_connection",
+    "export_policy",
+    "grant_access",
+    "import_policy",
+    "install_default_policy",
+    "key_statement",
+    "move_rule",
+    "record_test",
+    "register_connection",
+    "request_catalogue_sync",
+    "restore_policy",
+    "revoke_access",
     "ruleset_for",
+    "set_credential",
+    "set_protection_enabled",
+    "set_rule_enabled",
+    "suggest",
+    "sweep_catalogues",
+    "sync_catalogue",
     "target_for",
+    "update_connection",
+    "update_protection",
+    "update_rule",
 ]

@@ -1,14 +1,13 @@
 """From rows to the values that judging and running take."""
 
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
 from connections.judge import Ruleset, SessionContext
 from connections.models import Catalogue as CatalogueRow
-from connections.models import Connection, Credential, PolicyRevision
-from connections.policy import types as policy
+from connections.models import Connection, Credential
 from connections.sql.catalogue import Catalogue
 from hoopweb.lib.crypto import CryptoError
 from hoopweb.lib.errors import HoopwebError
@@ -16,21 +15,70 @@ from hoopweb.lib.errors import HoopwebError
 if TYPE_CHECKING:
     from connections.upstream.types import Target
 
+V = TypeVar("V")
+
+
+class _Recent(Generic[V]):
+    """The values used last, by connection and number: a change is a new number, never a stale hit.
+
+    Within the transaction that changes a policy or a catalogue nothing may be read through this:
+    a roll-back would leave here what never came to be.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._found: OrderedDict[tuple[UUID, int], V] = OrderedDict()
+
+    def get(self, connection_id: UUID, number: int) -> V | None:
+        with self._lock:
+            value = self._found.get((connection_id, number))
+            if value is not None:
+                self._found.move_to_end((connection_id, number))
+            return value
+
+    def put(self, connection_id: UUID, number: int, value: V) -> V:
+        with self._lock:
+            self._found[connection_id, number] = value
+            while len(self._found) > self._size:
+                self._found.popitem(last=False)
+        return value
+
+
+_rulesets: _Recent[Ruleset] = _Recent(64)
+_catalogues: _Recent[Catalogue] = _Recent(16)
+
 
 def ruleset_for(connection: Connection) -> Ruleset:
-    """What is in force at the revision that ``connection`` carries.
+    """The rules and protections in force, at the revision that ``connection`` carries.
 
-    A revision never changes once written, so another process's change is a new number and never
-    a stale answer. No revision yet means no rules, which denies everything.
+    A row that was read before someone's change gets the newer rules, under the newer number.
     """
-    number = connection.policy_revision
-    return _ruleset(connection.pk, number, connection.mask_salt) if number else Ruleset()
+    return _rulesets.get(connection.pk, connection.policy_revision) or _read_ruleset(connection)
+
+
+def _read_ruleset(connection: Connection) -> Ruleset:
+    row = Connection.objects.get(pk=connection.pk)
+    while True:
+        rules = tuple(rule.as_value() for rule in row.rules.all())
+        protections = tuple(protection.as_value() for protection in row.protections.all())
+        number, salt = row.policy_revision, row.mask_salt
+        row.refresh_from_db(fields=["policy_revision"])
+        # Equal before and after means that no change came between the two readings.
+        if row.policy_revision == number:
+            break
+    return _rulesets.put(row.pk, number, Ruleset(rules, protections, number, salt))
 
 
 def catalogue_for(connection: Connection) -> Catalogue:
     """What exists at the catalogue version that ``connection`` carries; empty before the first."""
     number = connection.catalogue_version
-    return _catalogue(connection.pk, number) if number else Catalogue()
+    if not number:
+        return Catalogue()
+    if found := _catalogues.get(connection.pk, number):
+        return found
+    row = CatalogueRow.objects.get(connection=connection, version=number)
+    return _catalogues.put(connection.pk, number, Catalogue.from_json(row.content, number))
 
 
 def context_for(connection: Connection) -> SessionContext:
@@ -45,7 +93,7 @@ def context_for(connection: Connection) -> SessionContext:
 
 def target_for(connection: Connection) -> "Target":
     """Where and as whom to log in, with the secret opened: keep it no longer than the login."""
-    from connections.upstream.types import Target
+    from connections.upstream.types import Method, Target
 
     credential = Credential.objects.filter(connection=connection).first()
     if credential is None:
@@ -62,63 +110,17 @@ def target_for(connection: Connection) -> "Target":
         ) from error
     return Target(
         account=connection.account,
-        host=connection.host or f"{connection.account}.snowflakecomputing.com",
+        login_name=credential.login_name,
+        secret=secret,
+        method=Method(credential.method),
+        host=connection.host,
         port=connection.port,
         protocol=connection.protocol,
         warehouse=connection.warehouse,
         database=connection.database,
         schema=connection.schema,
         role=connection.role,
-        login_name=credential.login_name,
-        method=credential.method,
-        secret=secret,
-        public=credential.public,
-    )
-
-
-# Within the transaction that writes a revision or a version these must not be called: a roll-back
-# would leave here what never came to be.
-@lru_cache(maxsize=64)
-def _ruleset(connection_id: UUID, number: int, salt: str) -> Ruleset:
-    revision = PolicyRevision.objects.get(connection_id=connection_id, number=number)
-    return Ruleset(
-        rules=tuple(rule_value(row) for row in revision.content["rules"]),
-        protections=tuple(protection_value(row) for row in revision.content["protections"]),
-        revision=number,
-        salt=salt,
-    )
-
-
-@lru_cache(maxsize=16)
-def _catalogue(connection_id: UUID, version: int) -> Catalogue:
-    row = CatalogueRow.objects.get(connection_id=connection_id, version=version)
-    return Catalogue.from_json(row.content, version)
-
-
-def rule_value(row: Mapping[str, Any]) -> policy.Rule:
-    """A rule as a revision keeps it."""
-    return policy.Rule(
-        id=row["slug"],
-        effect=policy.Effect(row["effect"]),
-        position=row["position"],
-        revision=row["revision"],
-        match=row["match"],
-        terms=policy.ReviewTerms(tuple(row["reviewers"]), row["votes"], row["expires_minutes"]),
-        note=row["note"],
-        enabled=row["enabled"],
-    )
-
-
-def protection_value(row: Mapping[str, Any]) -> policy.Protection:
-    """A protection as a revision keeps it."""
-    return policy.Protection(
-        id=row["id"],
-        strategy=row["strategy"],
-        database=row["database"],
-        schema=row["schema"],
-        table=row["table"],
-        column=row["column"],
-        tag=row["tag"],
-        options=row["options"],
-        enabled=row["enabled"],
+        oauth_client_id=credential.public.get("client_id", ""),
+        oauth_token_url=credential.public.get("token_url", ""),
+        oauth_scope=credential.public.get("scope", ""),
     )

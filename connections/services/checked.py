@@ -1,0 +1,135 @@
+"""Shapes of rules and protections: what cannot work is refused with the field and the cure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from accounts.models import Team
+from connections.policy.types import Effect
+from hoopweb.lib.errors import InvalidRequest
+
+MATCH_KEYS = (
+    "principals",
+    "groups",
+    "doors",
+    "classes",
+    "objects",
+    "columns",
+    "uses",
+    "tags",
+    "flags",
+    "functions",
+    "hours",
+)
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+_GLOB = re.compile(r"[*?\[\]]")
+MAX_PATTERNS = 200
+MAX_VOTES = 10
+MAX_MINUTES = 7 * 24 * 60
+
+
+def checked_rule(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule's values, normalised. Raises InvalidRequest with ``errors`` by field."""
+    found = dict(values)
+    errors: dict[str, str] = {}
+    if not _SLUG.fullmatch(str(found["slug"])):
+        errors["slug"] = "A rule's name is lower case letters, digits, - and _, at most 60."
+    if found["effect"] not in {effect.value for effect in Effect}:
+        errors["effect"] = "The effect is allow, review or deny."
+    found["effect"] = str(found["effect"])
+    found["match"] = _checked_match(found["match"], errors)
+    found["reviewers"] = list(dict.fromkeys(found["reviewers"]))
+    if unknown := unknown_teams(found["reviewers"]):
+        errors["reviewers"] = _no_team(unknown)
+    if not _whole(found["votes"], 1, MAX_VOTES):
+        errors["votes"] = f"Between 1 and {MAX_VOTES} people have to agree."
+    if not _whole(found["expires_minutes"], 1, MAX_MINUTES):
+        errors["expires_minutes"] = f"Write minutes from 1 to {MAX_MINUTES:,}, a week."
+    found["note"] = str(found["note"]).strip()
+    if len(found["note"]) > 400:  # noqa: PLR2004  the column's width
+        errors["note"] = "A note has at most 400 characters."
+    if errors:
+        raise InvalidRequest("This rule cannot stand like this.", errors=errors)
+    return found
+
+
+def _checked_match(match: Any, errors: dict[str, str]) -> dict[str, Any]:
+    if not isinstance(match, Mapping):
+        errors["match"] = "What a rule matches is a set of keys: " + ", ".join(MATCH_KEYS) + "."
+        return {}
+    found: dict[str, Any] = {}
+    for key, value in match.items():
+        where = f"match.{key}"
+        if key not in MATCH_KEYS:
+            errors[where] = f"A rule cannot match on {key!r}. It can on: {', '.join(MATCH_KEYS)}."
+            continue
+        patterns = [value] if isinstance(value, str) else value
+        if not isinstance(patterns, list | tuple) or not all(isinstance(p, str) for p in patterns):
+            errors[where] = f"Write {key} as a list of texts."
+            continue
+        patterns = [p.strip() for p in patterns]
+        if not patterns or not all(patterns):
+            errors[where] = (
+                f"An empty pattern under {key} matches nothing. Write * for anything, or leave "
+                f"{key} out."
+            )
+        elif len(patterns) > MAX_PATTERNS:
+            errors[where] = (
+                f"At most {MAX_PATTERNS} patterns under {key}. Use a glob such as PROD.*."
+            )
+        elif key == "groups" and (unknown := unknown_teams(patterns)):
+            errors[where] = _no_team(unknown)
+        found[key] = list(dict.fromkeys(patterns))
+    return found
+
+
+def unknown_teams(slugs: Iterable[str]) -> list[str]:
+    """Those that no team has; a pattern is not a name and is left alone."""
+    names = [slug for slug in slugs if not _GLOB.search(slug)]
+    known = set(Team.objects.filter(slug__in=names).values_list("slug", flat=True))
+    return [name for name in names if name not in known]
+
+
+def _no_team(unknown: list[str]) -> str:
+    known = ", ".join(Team.objects.values_list("slug", flat=True)[:20]) or "none yet"
+    return f"There is no team called {', '.join(unknown)}. The teams are: {known}."
+
+
+def _whole(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _check_target(found: dict[str, Any], errors: dict[str, str]) -> None:
+    for name in ("database", "schema", "table", "column", "tag", "note"):
+        found[name] = str(found[name]).strip()
+    if found["tag"]:
+        if found["column"]:
+            errors["column"] = "Name a column or a tag, not both: a tag counts wherever it stands."
+        found.update(database="*", schema="*", table="*")
+    elif not found["column"]:
+        errors["column"] = "Name the column to protect, or a tag that its columns carry."
+    for name in ("database", "schema", "table"):
+        if not found[name]:
+            errors[name] = "An empty name matches nothing. Write * for any."
+    widths = {"database": 120, "schema": 120, "table": 120, "column": 120, "tag": 200, "note": 400}
+    for name, width in widths.items():
+        if len(found[name]) > width:
+            errors[name] = f"At most {width} characters."
+
+
+def checked_protection(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A protection's values, normalised. Raises InvalidRequest with ``errors`` by field."""
+    from connections.masking.strategies import STRATEGIES
+
+    found = dict(values)
+    errors: dict[str, str] = {}
+    _check_target(found, errors)
+    if found["strategy"] not in STRATEGIES:
+        errors["strategy"] = (
+            f"There is no strategy {found['strategy']!r}. Choose one of: {', '.join(STRATEGIES)}."
+        )
+    if not isinstance(found["options"], Mapping):
+        errors["options"] = "Options are names with values."
+    if errors:
+        raise InvalidRequest("This protection cannot stand like this.", errors=errors)
+    return found

@@ -1,0 +1,209 @@
+"""A whole policy at once: the one to start with, an earlier one, one from a file."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from accounts.models import User
+from connections.models import Connection, PolicyRevision, Protection, Rule
+from connections.services.checked import checked_protection, checked_rule
+from connections.services.revisions import (
+    PROTECTION_FIELDS,
+    RULE_FIELDS,
+    Change,
+    changing,
+    differences,
+    place_of,
+    snapshot,
+)
+from hoopweb.lib.errors import Conflict, InvalidRequest, NotFound
+
+
+def install_default_policy(
+    *, connection: Connection, by: User | None, address: str | None = None
+) -> None:
+    """The rules that a connection starts with. Raises Conflict when it has rules already."""
+    from connections.policy.defaults import default_rules
+
+    with changing(connection=connection, by=by, address=address) as change:
+        if change.connection.rules.exists():
+            raise Conflict(
+                f"{connection.name} has rules already. Restore an earlier revision, or delete "
+                "them first."
+            )
+        rules = [
+            {
+                "slug": rule.id,
+                "effect": rule.effect.value,
+                "match": dict(rule.match),
+                "reviewers": list(rule.terms.reviewers),
+                "votes": rule.terms.votes,
+                "expires_minutes": rule.terms.expires_minutes,
+                "note": rule.note,
+                "enabled": rule.enabled,
+            }
+            for rule in default_rules()
+        ]
+        _replace_rules(change, rules)
+        change.add(
+            f"Installed the {len(rules)} default rules",
+            "policy_installed",
+            change.connection,
+            after={"rules": [rule["slug"] for rule in rules]},
+        )
+
+
+def restore_policy(
+    *,
+    connection: Connection,
+    number: int,
+    by: User | None,
+    policy_revision: int | None = None,
+    address: str | None = None,
+) -> None:
+    """Put the policy back to what it was at revision ``number``, as a new revision.
+
+    ``policy_revision`` is the one that the page showed: Conflict when it is another now.
+    """
+    wanted = PolicyRevision.objects.filter(connection=connection, number=number).first()
+    if wanted is None:
+        raise NotFound(f"{connection.name} has no policy revision {number}.")
+    with changing(connection=connection, by=by, address=address) as change:
+        if policy_revision is not None and policy_revision != change.connection.policy_revision:
+            raise Conflict(
+                "Someone changed this policy meanwhile. Look at the newest revision, then restore "
+                "if you still want to.",
+                revision=change.connection.policy_revision,
+            )
+        replace_policy(
+            change,
+            wanted.content["rules"],
+            wanted.content["protections"],
+            f"Restored revision {number}",
+            "policy_restored",
+        )
+
+
+def export_policy(connection: Connection) -> str:
+    """The policy as the versioned document that ``import_policy`` reads."""
+    from connections.policy import document
+
+    return document.dump(
+        [rule.as_value() for rule in connection.rules.all()],
+        [protection.as_value() for protection in connection.protections.all()],
+    )
+
+
+def import_policy(
+    *, connection: Connection, text: str, by: User | None, address: str | None = None
+) -> list[str]:
+    """Put the document's rules and protections in place of all that is there.
+
+    Answers what changed, a line each; nothing changed makes no revision. Raises InvalidRequest
+    that names the place in the document.
+    """
+    from connections.policy import document
+
+    try:
+        policy = document.load(text)
+    except ValueError as error:
+        raise InvalidRequest(f"The policy document cannot be read: {error}") from error
+    rules = [
+        {
+            "slug": rule.id,
+            "effect": rule.effect.value,
+            "match": dict(rule.match),
+            "reviewers": list(rule.terms.reviewers),
+            "votes": rule.terms.votes,
+            "expires_minutes": rule.terms.expires_minutes,
+            "note": rule.note,
+            "enabled": rule.enabled,
+        }
+        for rule in policy.rules
+    ]
+    protections = [
+        {name: getattr(item, name, "") for name in PROTECTION_FIELDS} for item in policy.protections
+    ]
+    with changing(connection=connection, by=by, address=address) as change:
+        return replace_policy(
+            change, rules, protections, "Imported a policy document", "policy_imported"
+        )
+
+
+def replace_policy(
+    change: Change,
+    rules: Iterable[Mapping[str, Any]],
+    protections: Iterable[Mapping[str, Any]],
+    summary: str,
+    action: str,
+) -> list[str]:
+    """Make the policy be exactly this. Rows that stay the same keep their revision."""
+    before = snapshot(change.connection)
+    _replace_rules(change, [_checked(r, checked_rule, "rule", "slug") for r in rules])
+    _replace_protections(
+        change, [_checked(p, checked_protection, "protection", "column") for p in protections]
+    )
+    found = differences(before, snapshot(change.connection))
+    lines = [f"{item.sign} {item.what} {item.name}" for item in found]
+    if lines:
+        change.add(
+            f"{summary}: {len(lines)} {'difference' if len(lines) == 1 else 'differences'}",
+            action,
+            change.connection,
+            before={"revision": change.connection.policy_revision},
+            after={"revision": change.connection.policy_revision + 1, "differences": lines},
+        )
+    return lines
+
+
+def _checked(row: Mapping[str, Any], check: Any, what: str, name: str) -> dict[str, Any]:
+    """``row`` checked; an error says which row of the many it is about."""
+    try:
+        return dict(check(row))
+    except InvalidRequest as error:
+        problems = " ".join(error.fields.get("errors", {}).values())
+        raise InvalidRequest(f"The {what} {row.get(name)!r}: {problems}") from error
+
+
+def _replace_rules(change: Change, wanted: list[dict[str, Any]]) -> None:
+    slugs = [row["slug"] for row in wanted]
+    if double := sorted({slug for slug in slugs if slugs.count(slug) > 1}):
+        raise InvalidRequest(f"Two rules are called {double[0]}. Each needs a name of its own.")
+    rules = {rule.slug: rule for rule in change.connection.rules.all()}
+    for slug in rules.keys() - set(slugs):
+        rules[slug].delete()
+    for position, row in enumerate(wanted, start=1):
+        rule = rules.get(row["slug"]) or Rule(
+            connection=change.connection, slug=row["slug"], revision=0
+        )
+        values = {name: row[name] for name in RULE_FIELDS}
+        if any(getattr(rule, name) != value for name, value in values.items()) or not rule.revision:
+            rule.revision += 1
+        elif rule.position == position:
+            continue
+        rule.position = position
+        for name, value in values.items():
+            setattr(rule, name, value)
+        rule.save()
+
+
+def _replace_protections(change: Change, wanted: list[dict[str, Any]]) -> None:
+    by_place = {place_of(row): row for row in wanted}
+    if len(by_place) < len(wanted):
+        places = [place_of(row) for row in wanted]
+        double = next(place for place in places if places.count(place) > 1)
+        raise InvalidRequest(f"{double} is protected twice. Keep one of the two.")
+    rows = {
+        place_of({name: getattr(row, name) for name in PROTECTION_FIELDS}): row
+        for row in change.connection.protections.all()
+    }
+    for place in rows.keys() - by_place.keys():
+        rows[place].delete()
+    for place, values in by_place.items():
+        row = rows.get(place) or Protection(connection=change.connection, revision=0)
+        fields = {name: values[name] for name in PROTECTION_FIELDS}
+        if row.revision and all(getattr(row, name) == value for name, value in fields.items()):
+            continue
+        for name, value in fields.items():
+            setattr(row, name, value)
+        row.revision += 1
+        row.save()
