@@ -248,7 +248,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     """Samples in each shape that a page may meet."""
     now = datetime.now(UTC)
     refused = ConnectionForm({"name": "", "account": "https://xy12345", "effect": ""})
-    refused.add_error("account", "Leave out “https://”. Type only the account’s identifier.")
+    refused.add_error("account", "Leave out “https://”. Type only the account identifier.")
     hours = [f"{h:02d}:00" for h in range(24)]
     columns = [
         {"name": "ID", "type": "fixed"},
@@ -366,7 +366,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
                     "allowed": 20 + (i * 13) % 37,
                     "masked": (i * 7) % 19,
                     "waiting": 1 if i % 5 == 0 else 0,
-                    "denied": (i * 3) % 6 if i % 4 == 0 else 0,
+                    "denied": (i * 5) % 7 if i % 3 == 0 else 0,
                 },
             )
             for i, hour in enumerate(hours)

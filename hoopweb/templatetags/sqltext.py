@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers.sql import SqlLexer
-from pygments.token import Keyword, Name, _TokenType
+from pygments.token import Error, Keyword, Name, Operator, _TokenType
 
 # A statement longer than this is shown as it came: formatting it would cost more than it tells.
 FORMAT_LIMIT = 20_000
@@ -38,6 +38,9 @@ class _Lexer(SqlLexer):
                     kind = Name  # noqa: PLW2901
                 elif after == "(" and value.lower() not in _BEFORE_BRACKET:
                     kind = Name.Function  # noqa: PLW2901
+            elif kind in Error and value.isascii():
+                # Snowflake's own signs (@stage, $1, :path), which plain SQL does not know.
+                kind = Operator  # noqa: PLW2901
             yield index, kind, value
 
 

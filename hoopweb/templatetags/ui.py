@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -227,19 +227,20 @@ def sql_line(text: str, length: int = 160) -> SafeString:
 
 def _cell(value: Any) -> str | None:
     """A value as text that JSON carries without loss; None stays None."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="milliseconds" if value.microsecond else "seconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).hex().upper()
-    if isinstance(value, Mapping | list | tuple):
-        return json.dumps(value, default=str, ensure_ascii=False)
-    return str(value)
+    match value:
+        case None | str():
+            text = value
+        case bool():
+            text = "true" if value else "false"
+        case datetime():
+            text = value.isoformat(sep=" ", timespec="milliseconds" if value.microsecond else "seconds")
+        case bytes() | bytearray() | memoryview():
+            text = bytes(value).hex().upper()
+        case dict() | list() | tuple():
+            text = json.dumps(value, default=str, ensure_ascii=False)
+        case _:
+            text = str(value)
+    return text
 
 
 @register.inclusion_tag("components/grid.html")
