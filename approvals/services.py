@@ -158,6 +158,32 @@ def why_not(request: ApprovalRequest, user: User) -> str | None:
     return None
 
 
+def _check_vote(
+    request: ApprovalRequest, by: User, *, choice: str, reason: str, digest: str
+) -> None:
+    """Raise unless this answer, by this person, to this locked request, counts."""
+    if not ApprovalRequest.objects.visible_to(by).filter(pk=request.pk).exists():
+        raise NotFound("There is no such request.")
+    if (hindrance := why_not(request, by)) is not None:
+        if by.pk in (request.principal_id, request.owner_id):
+            raise SelfApproval(hindrance)
+        raise NotAllowed(hindrance)
+    if choice not in Vote.Choice.values:
+        raise InvalidRequest("choice must be approve or reject.", field="choice")
+    if choice == Vote.Choice.REJECT and not reason:
+        raise InvalidRequest("Say why you reject: the agent reads your reason.", field="reason")
+    if len(reason) > REASON_LENGTH:
+        raise InvalidRequest(f"Keep the reason under {REASON_LENGTH} characters.", field="reason")
+    if digest != request.digest:
+        raise Conflict("The statement is not the one you looked at. Reload the page.")
+    if not request.is_pending:
+        raise IllegalTransition(
+            f"This request is already {request.state}.", state=str(request.state)
+        )
+    if request.expires_at <= timezone.now():
+        raise IllegalTransition("This request has expired.", state=str(RequestState.EXPIRED))
+
+
 @transaction.atomic
 def vote(
     *,
@@ -174,27 +200,8 @@ def vote(
     NotFound, SelfApproval, NotAllowed, InvalidRequest, Conflict or IllegalTransition.
     """
     request = _lock(request_id)
-    if not ApprovalRequest.objects.visible_to(by).filter(pk=request.pk).exists():
-        raise NotFound("There is no such request.")
-    if (hindrance := why_not(request, by)) is not None:
-        if by.pk in (request.principal_id, request.owner_id):
-            raise SelfApproval(hindrance)
-        raise NotAllowed(hindrance)
-    if choice not in Vote.Choice.values:
-        raise InvalidRequest("choice must be approve or reject.")
     reason = reason.strip()
-    if choice == Vote.Choice.REJECT and not reason:
-        raise InvalidRequest("Say why you reject: the agent reads your reason.", field="reason")
-    if len(reason) > REASON_LENGTH:
-        raise InvalidRequest(f"Keep the reason under {REASON_LENGTH} characters.", field="reason")
-    if digest != request.digest:
-        raise Conflict("The statement is not the one you looked at. Reload the page.")
-    if not request.is_pending:
-        raise IllegalTransition(
-            f"This request is already {request.state}.", state=str(request.state)
-        )
-    if request.expires_at <= timezone.now():
-        raise IllegalTransition("This request has expired.", state=str(RequestState.EXPIRED))
+    _check_vote(request, by, choice=choice, reason=reason, digest=digest)
     if grant_minutes is not None and not 0 < grant_minutes <= MAX_GRANT_MINUTES:
         raise InvalidRequest("A grant lasts between one minute and seven days.", field="grant")
 
