@@ -42,10 +42,8 @@ DESCRIPTIONS: dict[EventKind, str] = {
     K.SESSION_CLOSED: "The session ends and is sealed.",
 }
 
-_FINAL_OUTCOMES = frozenset({"succeeded", "failed", "cancelled"})
-_FINAL_APPROVALS = frozenset({"rejected", "expired", "withdrawn"})
-# Kinds among which a statement's last event is found; the data decide.
-MAY_BE_FINAL = (K.DECISION, K.APPROVAL_DECIDED, K.OUTCOME, K.CANCELLED, K.RECONCILED)
+FINAL_OUTCOMES = frozenset({"succeeded", "failed", "cancelled"})
+FINAL_APPROVALS = frozenset({"rejected", "expired", "withdrawn"})
 
 
 def is_final(kind: str, data: Mapping[str, Any]) -> bool:
@@ -53,9 +51,9 @@ def is_final(kind: str, data: Mapping[str, Any]) -> bool:
     if kind == K.DECISION:
         return data.get("effect") == "deny"
     if kind == K.APPROVAL_DECIDED:
-        return data.get("state") in _FINAL_APPROVALS
+        return data.get("state") in FINAL_APPROVALS
     if kind in (K.OUTCOME, K.RECONCILED):
         # "unknown" is not final: Snowflake will be asked.
-        return data.get("state") in _FINAL_OUTCOMES
+        return data.get("state") in FINAL_OUTCOMES
     # A running statement that is asked to stop still has an outcome to come.
-    return kind == K.CANCELLED and data.get("state") in _FINAL_APPROVALS | _FINAL_OUTCOMES
+    return kind == K.CANCELLED and data.get("state") in FINAL_APPROVALS | FINAL_OUTCOMES

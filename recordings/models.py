@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from recordings.kinds import FINAL_APPROVALS, FINAL_OUTCOMES, EventKind
+
 
 class ViewScope(Protocol):
     """Where somebody may look."""
@@ -102,6 +104,19 @@ class Session(models.Model):
         return self.ended_at is None
 
 
+class EventQuerySet(models.QuerySet["Event"]):
+    """Events, and what they say of statements."""
+
+    def final(self) -> "EventQuerySet":
+        """Those after which nothing more comes of their statement; as ``kinds.is_final`` has it."""
+        return self.filter(
+            Q(kind=EventKind.DECISION, data__effect="deny")
+            | Q(kind=EventKind.APPROVAL_DECIDED, data__state__in=FINAL_APPROVALS)
+            | Q(kind__in=[EventKind.OUTCOME, EventKind.RECONCILED], data__state__in=FINAL_OUTCOMES)
+            | Q(kind=EventKind.CANCELLED, data__state__in=FINAL_APPROVALS | FINAL_OUTCOMES)
+        )
+
+
 class Event(models.Model):
     """One append-only entry of a session; ``hash`` covers everything else and its predecessor."""
 
@@ -118,6 +133,8 @@ class Event(models.Model):
     payloads = models.JSONField(default=list)
     previous = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)
+
+    objects = EventQuerySet.as_manager()
 
     class Meta:
         ordering = ["session", "number"]

@@ -14,7 +14,6 @@ from recordings.services.sessions import (
     open_statements,
     opening_facts,
     seal,
-    title_from,
 )
 from recordings.services.trail import audit, audit_body_of
 
@@ -33,5 +32,4 @@ __all__ = [
     "read_payload",
     "seal",
     "store_payload",
-    "title_from",
 ]

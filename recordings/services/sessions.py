@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -10,13 +11,13 @@ from django.utils import timezone
 
 from hoopweb.lib.errors import Conflict, InvalidRequest, NotFound
 from recordings import chain, payloads
-from recordings.kinds import MAY_BE_FINAL, EventKind, is_final
+from recordings.kinds import EventKind
 from recordings.models import Event, Payload, Session
 from recordings.services.trail import plain_address
 from recordings.signals import event_appended
+from recordings.titles import title_from
 
 SYSTEM: dict[str, str] = {"kind": "system", "id": "", "name": "Hoopweb"}
-_TITLE = 120
 
 
 @transaction.atomic
@@ -75,14 +76,6 @@ def opening_facts(session: Session) -> dict[str, Any]:
         "address": session.address,
         "started_at": chain.instant(session.started_at),
     }
-
-
-def title_from(text: str) -> str:
-    """The first line of a prompt, short enough for a list."""
-    line = next(
-        (" ".join(part.split()) for part in chain.plain(text).splitlines() if part.strip()), ""
-    )
-    return line if len(line) <= _TITLE else line[: _TITLE - 1].rstrip() + "…"
 
 
 @transaction.atomic
@@ -214,15 +207,22 @@ def add_message(*, session_id: uuid.UUID, actor: Mapping[str, Any], role: str, t
 
 @transaction.atomic
 def close_session(
-    *, session_id: uuid.UUID, actor: Mapping[str, Any], reason: str = "closed"
+    *,
+    session_id: uuid.UUID,
+    actor: Mapping[str, Any],
+    reason: str = "closed",
+    idle_since: datetime | None = None,
 ) -> Session:
     """End a session and seal it. Closing it again changes nothing.
 
-    Raises Conflict while a statement of it is unfinished.
+    Raises Conflict while a statement of it is unfinished, or when something happened in it after
+    ``idle_since``.
     """
     session = _locked(session_id)
     if not session.is_open:
         return session
+    if idle_since is not None and session.last_event_at >= idle_since:
+        raise Conflict("This session is in use again.", session=str(session_id))
     if unfinished := open_statements(session_id=session_id):
         raise Conflict(
             "A statement of this session is still under way. Wait for it or cancel it, then "
@@ -239,17 +239,7 @@ seal = close_session
 
 def open_statements(*, session_id: uuid.UUID) -> set[uuid.UUID]:
     """Statements of a session that may still have events to come, told from the events alone."""
-    asked: set[uuid.UUID] = set()
-    done: set[uuid.UUID] = set()
-    found = Event.objects.filter(
-        session_id=session_id,
-        statement_id__isnull=False,
-        kind__in=[EventKind.STATEMENT, *MAY_BE_FINAL],
-    ).values_list("kind", "statement_id", "data__effect", "data__state")
-    for kind, statement_id, effect, state in found:
-        assert statement_id is not None
-        if kind == EventKind.STATEMENT:
-            asked.add(statement_id)
-        elif is_final(kind, {"effect": effect, "state": state}):
-            done.add(statement_id)
-    return asked - done
+    events = Event.objects.filter(session_id=session_id, statement_id__isnull=False)
+    asked = events.filter(kind=EventKind.STATEMENT).values_list("statement_id", flat=True)
+    done = events.final().values_list("statement_id", flat=True)
+    return {each for each in asked.difference(done) if each is not None}
