@@ -1,0 +1,200 @@
+"""A cheap look at a text before the parser sees it: size, nesting, and characters that deceive.
+
+One pass of one regular expression without backtracking. It cuts the text as Snowflake does into
+literals, quoted names, comments and the rest; only the rest is code.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from connections.sql.facts import Problem
+
+MAX_BYTES = 256 * 1024
+MAX_TOKENS = 40_000
+MAX_DEPTH = 60
+
+_TOKEN = re.compile(
+    r"""
+      (?P<space>[ \t\r\n\f\v]++)
+    | (?P<line>(?:--|//)[^\n]*+)
+    | (?P<block>/\*(?:[^*]|\*(?!/))*+\*/)
+    | (?P<string>'(?:[^'\\]|\\.|'')*+')
+    | (?P<quoted>"(?:[^"]|"")*+")
+    | (?P<dollar>\$\$(?:[^$]|\$(?!\$))*+\$\$)
+    | (?P<word>[A-Za-z_0-9][A-Za-z0-9_$.]*+)
+    | (?P<open>[(\[{])
+    | (?P<close>[)\]}])
+    | (?P<semicolon>;)
+    | (?P<flow>->>)
+    | (?P<bad>/\*|'|"|\$\$)
+    | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+_PREFIXES = frozenset({"NOT", "PRIOR", "DISTINCT", "EXPLAIN", "CONNECT_BY_ROOT", "INTERVAL", "ALL"})
+_CHAINS = frozenset("+-*/%|&^<>=:~!?")
+_SET_WORDS = frozenset({"UNION", "EXCEPT", "INTERSECT", "MINUS", "JOIN"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the look found. ``cost`` tells how deep a tree the text may grow into."""
+
+    size: int
+    tokens: int
+    depth: int
+    cost: int
+    statements: int
+    hidden: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+def _deceives(char: str) -> str | None:
+    """What is wrong with a character that stands in code, if anything is."""
+    if char.isascii():
+        return None if char.isprintable() or char in "\t\r\n\f\v" else "control character"
+    category = unicodedata.category(char)
+    if category == "Cf":
+        return "invisible character"
+    if category in {"Zs", "Zl", "Zp"}:
+        return "space that is not a plain space"
+    return "character that may look like another"
+
+
+def _quoted_deceives(name: str) -> bool:
+    """Whether a quoted name hides characters or mixes alphabets that look alike."""
+    if name.isascii():
+        return not name.isprintable()
+    if unicodedata.normalize("NFKC", name) != name:
+        return True
+    scripts = set()
+    for char in name:
+        category = unicodedata.category(char)
+        if category[0] in "CZ" and char != " ":
+            return True
+        if category[0] == "L":
+            scripts.add(unicodedata.name(char, "UNKNOWN").split()[0])
+    return len(scripts & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "LISU"}) > 1
+
+
+def _hides(text: str) -> bool:
+    return not text.isascii() and any(unicodedata.category(c) in {"Cf", "Zl", "Zp"} for c in text)
+
+
+def scan(text: str) -> Scan:  # noqa: C901, PLR0912, PLR0915 - one loop over one alternation
+    """Measure a text and name every character that must not stand in it."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_BYTES:
+        problem = Problem(
+            "too-large",
+            f"The statement has {size} bytes; at most {MAX_BYTES} are judged.",
+            "Shorten it, or load long lists of values into a table first.",
+        )
+        return Scan(size, 0, 0, 0, 1, problems=(problem,))
+    problems: list[Problem] = []
+    tokens = depth = deepest = cases = run = longest = chain = sets = 0
+    statements, pending, hidden = 0, False, False
+
+    def refuse(code: str, what: str, way_out: str, position: int) -> None:
+        if len(problems) < 5:  # noqa: PLR2004 - more would only be noise
+            problems.append(Problem(code, f"{what} at position {position}.", way_out, position))
+
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup
+        if kind == "space":
+            continue
+        value = match.group()
+        if kind in {"line", "block"}:
+            hidden = hidden or _hides(value)
+            if kind == "block" and "/*" in value[2:]:
+                refuse(
+                    "nested-comment",
+                    "A comment opens inside a comment",
+                    "Remove the comment.",
+                    match.start(),
+                )
+            continue
+        tokens += 1
+        if kind == "semicolon":
+            statements, pending = statements + pending, False
+            continue
+        pending = True
+        if kind == "word":
+            upper = value.upper()
+            run = run + 1 if upper in _PREFIXES else 0
+            cases += upper == "CASE"
+            cases -= upper == "END" and cases > 0
+            sets += upper in _SET_WORDS
+            chain += value.count(".")
+        elif kind == "open":
+            if value == "{" and text[match.end() : match.end() + 1] in {"{", "%", "#"}:
+                refuse(
+                    "template",
+                    "A template marker stands in the statement",
+                    "Send the text after the template has been filled in.",
+                    match.start(),
+                )
+            depth += 1
+        elif kind == "close":
+            depth -= 1
+        elif kind == "flow":
+            refuse(
+                "flow-operator",
+                "The flow operator ->> chains statements",
+                "Send each statement by itself.",
+                match.start(),
+            )
+        elif kind == "bad":
+            refuse(
+                "unbalanced",
+                f"A {value} opens and never closes",
+                "Close the literal, quoted name or comment.",
+                match.start(),
+            )
+            break
+        elif kind == "quoted":
+            if _quoted_deceives(value[1:-1].replace('""', '"')):
+                refuse(
+                    "confusable",
+                    "A quoted name holds hidden characters or mixes alphabets that look alike",
+                    "Type the name again in plain characters.",
+                    match.start(),
+                )
+        elif kind in {"string", "dollar"}:
+            hidden = hidden or _hides(value)
+            run = 0
+        else:
+            chain += value in _CHAINS
+            run = run + 1 if value in _CHAINS else 0
+            wrong = _deceives(value)
+            if wrong:
+                code = "confusable" if not value.isascii() else "control-character"
+                refuse(
+                    code,
+                    f"A {wrong} (U+{ord(value):04X}) stands outside any literal",
+                    "Type it again in plain characters.",
+                    match.start(),
+                )
+        longest = max(longest, run)
+        deepest = max(deepest, depth + cases + run)
+    if not problems and (tokens > MAX_TOKENS or deepest > MAX_DEPTH):
+        what = f"{tokens} tokens" if tokens > MAX_TOKENS else f"{deepest} levels of nesting"
+        most = MAX_TOKENS if tokens > MAX_TOKENS else MAX_DEPTH
+        problems.append(
+            Problem(
+                "too-complex",
+                f"The statement has {what}; at most {most} are judged.",
+                "Split it into simpler statements, or use common table expressions.",
+            )
+        )
+    return Scan(
+        size,
+        tokens,
+        deepest,
+        deepest + chain + sets,
+        statements + pending,
+        hidden,
+        tuple(problems),
+    )

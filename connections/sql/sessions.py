@@ -1,0 +1,162 @@
+"""Statements about the session itself: USE, SET, SHOW, DESCRIBE, EXPLAIN, CALL, transactions."""
+
+from sqlglot import exp
+
+from connections.sql.ddl import alter
+from connections.sql.relation import Out
+from connections.sql.scope import Scope
+from connections.sql.statements import Handler, Statement
+
+_SETTINGS = frozenset(
+    {
+        "AUTOCOMMIT",
+        "BINARY_INPUT_FORMAT",
+        "BINARY_OUTPUT_FORMAT",
+        "CLIENT_RESULT_COLUMN_CASE_INSENSITIVE",
+        "CLIENT_SESSION_KEEP_ALIVE",
+        "CLIENT_TIMESTAMP_TYPE_MAPPING",
+        "DATE_INPUT_FORMAT",
+        "DATE_OUTPUT_FORMAT",
+        "ERROR_ON_NONDETERMINISTIC_MERGE",
+        "GEOGRAPHY_OUTPUT_FORMAT",
+        "GEOMETRY_OUTPUT_FORMAT",
+        "JSON_INDENT",
+        "QUERY_TAG",
+        "ROWS_PER_RESULTSET",
+        "TIMESTAMP_DAY_IS_ALWAYS_24H",
+        "TIMESTAMP_INPUT_FORMAT",
+        "TIMESTAMP_LTZ_OUTPUT_FORMAT",
+        "TIMESTAMP_NTZ_OUTPUT_FORMAT",
+        "TIMESTAMP_OUTPUT_FORMAT",
+        "TIMESTAMP_TYPE_MAPPING",
+        "TIMESTAMP_TZ_OUTPUT_FORMAT",
+        "TIMEZONE",
+        "TIME_INPUT_FORMAT",
+        "TIME_OUTPUT_FORMAT",
+        "TWO_DIGIT_CENTURY_START",
+        "USE_CACHED_RESULT",
+        "WEEK_OF_YEAR_POLICY",
+        "WEEK_START",
+    }
+)
+_SHOWN = frozenset(
+    {
+        "TABLES",
+        "VIEWS",
+        "SCHEMAS",
+        "DATABASES",
+        "COLUMNS",
+        "OBJECTS",
+        "PRIMARY KEYS",
+        "UNIQUE KEYS",
+        "IMPORTED KEYS",
+    }
+)
+
+
+def use(statement: Statement, tree: exp.Expr) -> None:
+    kind = tree.args.get("kind")
+    what = (kind.name if isinstance(kind, exp.Expr) else str(kind or "DATABASE")).upper()
+    if not kind and isinstance(tree.this, exp.Table) and tree.this.args.get("db"):
+        what = "SCHEMA"
+    statement.statement_class = f"use-{what.lower().replace(' ', '-')}"
+    if what not in {"DATABASE", "SCHEMA", "WAREHOUSE", "ROLE"}:
+        statement.record.refuse(
+            "not-judged",
+            f"USE {what} widens what the session may do.",
+            "Work with the connection's own role.",
+        )
+
+
+def set_variable(statement: Statement, tree: exp.Expr) -> None:
+    statement.statement_class = "set"
+    if tree.args.get("tag"):
+        statement.no_such("SET TAG")
+    for item in tree.expressions:
+        pair = item.this
+        if not isinstance(pair, exp.EQ):
+            if not tree.args.get("unset"):
+                statement.no_such("This form of SET")
+            continue
+        value = statement.value(pair.args["expression"], Scope())
+        statement.outputs = (*statement.outputs, Out("", value))
+        statement.row_uses |= value.uses
+    if statement.outputs:
+        statement.record.flags.add("session-variable")
+
+
+def alter_or_session(statement: Statement, tree: exp.Expr) -> None:
+    if str(tree.args.get("kind") or "").upper() != "SESSION":
+        alter(statement, tree)
+        return
+    statement.statement_class = "alter-session"
+    for action in tree.args.get("actions") or []:
+        for item in action.expressions:
+            pair = item.this
+            name = pair.this if isinstance(pair, exp.EQ) else pair
+            key = (name.name if isinstance(name, exp.Expr) else str(name)).upper()
+            if key not in _SETTINGS:
+                statement.record.refuse(
+                    "session-setting",
+                    f"The session setting {key} is not one that an agent may change.",
+                    "Formats, time zone, week settings and QUERY_TAG may be set.",
+                )
+
+
+def show(statement: Statement, tree: exp.Expr) -> None:
+    statement.statement_class = "show"
+    if str(tree.this).upper() not in _SHOWN:
+        statement.record.refuse(
+            "not-judged",
+            f"SHOW {tree.this} is not judged.",
+            "SHOW lists DATABASES, SCHEMAS, TABLES, VIEWS, COLUMNS and keys.",
+        )
+
+
+def describe(statement: Statement, tree: exp.Expr) -> None:
+    statement.statement_class = "describe"
+    kind = str(tree.args.get("kind") or "TABLE").upper()
+    extra = {k for k, v in tree.args.items() if v} - {"this", "kind"}
+    if kind not in {"TABLE", "VIEW"} or extra or not isinstance(tree.this, exp.Table):
+        statement.record.refuse(
+            "not-judged", f"DESCRIBE {kind} is not judged.", "DESCRIBE takes a TABLE or a VIEW."
+        )
+        return
+    scan = statement.scan(tree.this)
+    if scan is not None:
+        statement.targets.add(scan.index)
+
+
+def transaction(statement: Statement, tree: exp.Expr) -> None:
+    statement.statement_class = "transaction"
+    if any(v for v in tree.args.values()):
+        statement.no_such("This form of a transaction statement")
+
+
+def closed(statement_class: str, text: str, way_out: str) -> Handler:
+    """A handler for what is never judged further."""
+
+    def handler(statement: Statement, _tree: exp.Expr) -> None:
+        statement.statement_class = statement_class
+        if statement_class in {"put", "get", "list"}:
+            statement.record.flags.add("stage")
+        statement.record.refuse("not-judged", text, way_out)
+
+    return handler
+
+
+HANDLERS: dict[type[exp.Expr], Handler] = {
+    exp.Use: use,
+    exp.Set: set_variable,
+    exp.Alter: alter_or_session,
+    exp.Show: show,
+    exp.Describe: describe,
+    exp.Transaction: transaction,
+    exp.Commit: transaction,
+    exp.Rollback: transaction,
+    exp.Grant: closed("grant", "GRANT changes who may do what.", "Ask an admin."),
+    exp.Revoke: closed("revoke", "REVOKE changes who may do what.", "Ask an admin."),
+    exp.Put: closed("put", "PUT uploads a file.", "Ask an admin to load the data."),
+    exp.Get: closed("get", "GET takes files out of Snowflake.", "Read tables with SELECT."),
+    exp.ListStage: closed("list", "LIST reads a stage.", "Read tables with SELECT."),
+}
