@@ -23,7 +23,7 @@ def replace_scan(scan: TableScan, masks: Mapping[str, Mask], *, keep_name: bool 
     for key, value in list(node.args.items()):
         if key not in {"this", "db", "catalog", *_OUTSIDE} and value:
             inner.set(key, value)
-    projections = []
+    projections: list[exp.Expr] = []
     for column in scan.table.columns:
         plain = exp.Column(this=quoted(column.name))
         mask = masks.get(column.name)

@@ -32,9 +32,9 @@ class Statement(Queries):
         self.tree: exp.Expr | None = None
 
     def bind(self, tree: exp.Expr, handlers: "Mapping[type[exp.Expr], Handler]") -> None:
-        if isinstance(tree, exp.Query) and not isinstance(tree, exp.Table):
-            self.read(tree)
-        elif isinstance(tree, exp.Values):
+        if (isinstance(tree, exp.Query) and not isinstance(tree, exp.Table)) or isinstance(
+            tree, exp.Values
+        ):
             self.read(tree)
         elif isinstance(tree, exp.Command):
             self._command(tree)
@@ -180,7 +180,7 @@ def _titled(tree: exp.Expr, outputs: list[Out]) -> list[Out]:
     return titled
 
 
-def _command_class(first: list[str], text: str) -> tuple[str, tuple[str, str, str]]:  # noqa: PLR0911
+def _command_class(first: list[str], text: str) -> tuple[str, tuple[str, str, str]]:
     verb = first[0] if first else ""
     second = first[1] if len(first) > 1 else ""
     if verb in {"GRANT", "REVOKE"}:

@@ -1,0 +1,101 @@
+"""The second layer over results: detectors on whole Arrow columns, on headers and on texts."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connections.masking.detectors import DETECTORS, Detector, Finding, compiled, redact
+
+
+def scan(
+    table: pa.Table, detectors: Sequence[Detector] = DETECTORS
+) -> tuple[pa.Table, tuple[Finding, ...]]:
+    """Mask what detectors find in the text columns and in the headers of a table.
+
+    A column without a hit comes back as the very same column; types and metadata never change.
+    """
+    findings: list[Finding] = []
+    columns, fields = [], []
+    for field, column in zip(table.schema, table.columns, strict=True):
+        name, found = scan_text(field.name, detectors)
+        findings += [Finding(f.detector, field.name, f.count, f.action) for f in found]
+        cleaned, more = _column(column, field, detectors)
+        findings += more
+        columns.append(cleaned)
+        fields.append(field.with_name(name) if name != field.name else field)
+    schema = pa.schema(fields, metadata=table.schema.metadata)
+    return pa.Table.from_arrays(columns, schema=schema), tuple(findings)
+
+
+def scan_text(
+    text: str, detectors: Sequence[Detector] = DETECTORS
+) -> tuple[str, tuple[Finding, ...]]:
+    """Mask what detectors find in one text: an upstream error, a header, a comment."""
+    findings = []
+    for detector in detectors:
+        text, hits = redact(text, detector)
+        if hits:
+            findings.append(Finding(detector.name, "", hits, detector.action))
+    return text, tuple(findings)
+
+
+def _column(
+    column: pa.ChunkedArray, field: pa.Field, detectors: Sequence[Detector]
+) -> tuple[pa.ChunkedArray, list[Finding]]:
+    kind = field.type
+    if pa.types.is_dictionary(kind) and _is_text(kind.value_type):
+        plain, findings = _text_column(column.cast(kind.value_type), field.name, detectors)
+        changed = any(f.action == "mask" for f in findings)
+        return (plain.dictionary_encode().cast(kind) if changed else column), findings
+    if _is_text(kind):
+        return _text_column(column, field.name, detectors)
+    return column, []
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _text_column(
+    column: pa.ChunkedArray, name: str, detectors: Sequence[Detector]
+) -> tuple[pa.ChunkedArray, list[Finding]]:
+    findings = []
+    for detector in detectors:
+        if detector.hint and not pc.any(pc.match_substring(column, detector.hint)).as_py():
+            continue
+        hits = pc.fill_null(pc.match_substring_regex(column, detector.pattern), False)
+        number = pc.sum(hits).as_py() or 0
+        if not number:
+            continue
+        if detector.check is None:
+            if detector.action == "mask":
+                replaced = pc.replace_substring_regex(
+                    column, detector.pattern, detector.replacement
+                )
+                column = replaced.cast(column.type)
+            findings.append(Finding(detector.name, name, number, detector.action))
+            continue
+        column, number = _checked(column, hits, detector)
+        if number:
+            findings.append(Finding(detector.name, name, number, detector.action))
+    return column, findings
+
+
+def _checked(
+    column: pa.ChunkedArray, hits: pa.ChunkedArray, detector: Detector
+) -> tuple[pa.ChunkedArray, int]:
+    """Look closer at the rows that the pattern hit, and only at those."""
+    compiled(detector.pattern)
+    rows = pc.filter(column, hits).to_pylist()
+    cleaned, total = [], 0
+    for text in rows:
+        new, count = redact(text, detector)
+        cleaned.append(new)
+        total += bool(count)
+    if not total or detector.action != "mask":
+        return column, total
+    flat = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    mask = hits.combine_chunks() if hits.num_chunks != 1 else hits.chunk(0)
+    replaced = pc.replace_with_mask(flat, mask, pa.array(cleaned, type=column.type))
+    return pa.chunked_array([replaced], type=column.type), total
