@@ -1,8 +1,6 @@
 """The kinds of event, and what each one says. Pure."""
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 
 class EventKind(StrEnum):
@@ -42,18 +40,6 @@ DESCRIPTIONS: dict[EventKind, str] = {
     K.SESSION_CLOSED: "The session ends and is sealed.",
 }
 
+# States after which nothing more comes of a statement. "unknown" is none: Snowflake will be asked.
 FINAL_OUTCOMES = frozenset({"succeeded", "failed", "cancelled"})
-FINAL_APPROVALS = frozenset({"rejected", "expired", "withdrawn"})
-
-
-def is_final(kind: str, data: Mapping[str, Any]) -> bool:
-    """Whether nothing more is to be expected of a statement after this event."""
-    if kind == K.DECISION:
-        return data.get("effect") == "deny"
-    if kind == K.APPROVAL_DECIDED:
-        return data.get("state") in FINAL_APPROVALS
-    if kind in (K.OUTCOME, K.RECONCILED):
-        # "unknown" is not final: Snowflake will be asked.
-        return data.get("state") in FINAL_OUTCOMES
-    # A running statement that is asked to stop still has an outcome to come.
-    return kind == K.CANCELLED and data.get("state") in FINAL_APPROVALS | FINAL_OUTCOMES
+FINAL_APPROVALS = frozenset({"rejected", "expired", "withdrawn", "revoked"})

@@ -7,7 +7,7 @@ import uuid
 from typing import Protocol
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from recordings.kinds import FINAL_APPROVALS, FINAL_OUTCOMES, EventKind
@@ -108,12 +108,18 @@ class EventQuerySet(models.QuerySet["Event"]):
     """Events, and what they say of statements."""
 
     def final(self) -> "EventQuerySet":
-        """Those after which nothing more comes of their statement; as ``kinds.is_final`` has it."""
+        """Those after which nothing more comes of their statement."""
+        sent = Event.objects.filter(
+            session=OuterRef("session"),
+            statement_id=OuterRef("statement_id"),
+            kind=EventKind.INTENT,
+        )
         return self.filter(
             Q(kind=EventKind.DECISION, data__effect="deny")
             | Q(kind=EventKind.APPROVAL_DECIDED, data__state__in=FINAL_APPROVALS)
             | Q(kind__in=[EventKind.OUTCOME, EventKind.RECONCILED], data__state__in=FINAL_OUTCOMES)
-            | Q(kind=EventKind.CANCELLED, data__state__in=FINAL_APPROVALS | FINAL_OUTCOMES)
+            # What runs and is asked to stop still has an outcome to come.
+            | Q(~Exists(sent), kind=EventKind.CANCELLED)
         )
 
 
