@@ -24,14 +24,14 @@ from connections.masking.apply import scan_text
 from connections.models import Connection
 from connections.policy.types import Effect
 from connections.upstream.binds import to_bindings
-from connections.upstream.client import Session as UpstreamSession
-from connections.upstream.types import (
+from connections.upstream.client import SnowflakeSession
+from connections.upstream.errors import (
     OutcomeUnknown,
-    QueryHandle,
-    QueryResult,
+    SessionLost,
     UpstreamError,
     UpstreamUnreachable,
 )
+from connections.upstream.types import QueryHandle, QueryResult
 from gateway import records, upstream
 from gateway.judging import judge_statement
 from gateway.models import Statement
@@ -51,8 +51,6 @@ _BEAT = 2.0
 _RECORDER_PATIENCE = 120.0
 # After these a session is as it was, and the next statement may have it.
 _HARMLESS = frozenset({"select", "insert", "update", "delete", "merge", "show", "describe"})
-# The codes by which Snowflake says that a session is over (a statement was not looked at).
-_SESSION_GONE = frozenset({"390104", "390111", "390112", "390113", "390114", "390115"})
 _CANCELLED = "000604"
 SYSTEM = approvals.SYSTEM
 T = TypeVar("T")
@@ -255,7 +253,8 @@ def _send(statement: Statement, beat: _Heartbeat) -> Outcome:
     except UpstreamError as error:
         return failed(error)
     except UpstreamUnreachable as error:
-        return Outcome(StatementState.FAILED, code="unreachable", text=str(error))
+        text, _ = scan_text(f"Snowflake could not be reached, so nothing ran: {error}")
+        return Outcome(StatementState.FAILED, code="unreachable", text=text)
     except OutcomeUnknown:
         return Outcome(StatementState.UNKNOWN)
     except Exception as error:
@@ -286,13 +285,18 @@ async def _run(statement: Statement, beat: _Heartbeat) -> QueryResult:
     warm = await upstream.pool.take(key, target)
     try:
         handle = await _submit(statement, warm.session)
-    except UpstreamError as error:
-        await upstream.pool.drop(warm)
-        if error.code not in _SESSION_GONE:
-            raise
+    except SessionLost:
         # A kept session had ended: nothing ran, so a fresh one may try.
-        warm = await upstream.pool.take(key, target)
-        handle = await _submit(statement, warm.session)
+        await upstream.pool.drop(warm)
+        warm = await upstream.pool.take(key, target, fresh=True)
+        try:
+            handle = await _submit(statement, warm.session)
+        except BaseException:
+            await upstream.pool.drop(warm)
+            raise
+    except BaseException:
+        await upstream.pool.drop(warm)
+        raise
     clean = False
     try:
         await asyncio.to_thread(_in_thread, _note_query_id, statement.pk, handle.query_id)
@@ -324,13 +328,14 @@ async def _run(statement: Statement, beat: _Heartbeat) -> QueryResult:
             await upstream.pool.drop(warm)
 
 
-async def _submit(statement: Statement, session: UpstreamSession) -> QueryHandle:
+async def _submit(statement: Statement, session: SnowflakeSession) -> QueryHandle:
     return await session.submit(
         statement.sql_sent,
         binds=to_bindings(json.loads(statement.binds or "[]")),
         request_id=str(statement.pk),
         tag=tag_of(statement),
         timeout=timeout_of(statement),
+        repeatable=statement.statement_class == "select",
     )
 
 

@@ -1,5 +1,7 @@
 """Judging a statement by the catalogue and policy that stand now."""
 
+from datetime import timedelta
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -10,7 +12,8 @@ from gateway import records
 from gateway.models import Statement
 
 # A name that analysis could not find may simply be newer than the catalogue.
-_CATALOGUE_GAPS = frozenset({"unknown-object", "unknown-column"})
+_FRESH_ENOUGH = timedelta(seconds=30)
+_CATALOGUE_GAPS = frozenset({"unknown-table", "unknown-object", "unknown-column"})
 
 
 def judge_statement(statement: Statement, connection: Connection) -> Verdict:
@@ -24,5 +27,13 @@ def judge_statement(statement: Statement, connection: Connection) -> Verdict:
         subject=records.subject(statement, timezone.now()),
     )
     if any(p.code in _CATALOGUE_GAPS for p in verdict.facts.problems):
-        transaction.on_commit(lambda: connections.refresh_catalogue_soon(connection))
+        transaction.on_commit(lambda: _refresh(connection))
     return verdict
+
+
+def _refresh(connection: Connection) -> None:
+    """Ask for a fresh catalogue, unless one was read a moment ago: the name may just be wrong."""
+    recently = timezone.now() - _FRESH_ENOUGH
+    if connection.syncs.filter(queued_at__gt=recently).exists():
+        return
+    connections.request_catalogue_sync(connection=connection, by=None)

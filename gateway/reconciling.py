@@ -9,13 +9,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from connections.models import Connection
-from connections.upstream.types import Found, FoundState, UpstreamError, UpstreamUnreachable
+from connections.upstream.client import SnowflakeSession
+from connections.upstream.errors import OutcomeUnknown, UpstreamError, UpstreamFailure
+from connections.upstream.types import FoundState, Target
 from gateway import upstream
 from gateway.execution import SYSTEM, Outcome, failed, record_outcome, tag_of
 from gateway.models import Statement
 from gateway.moves import lock, move
 from gateway.results import masked
 from gateway.states import StatementState
+from hoopweb.lib.errors import HoopwebError
 from recordings import services as recordings
 from recordings.kinds import EventKind
 
@@ -63,47 +66,61 @@ def reconcile(statement_id: UUID) -> None:
     )
     try:
         target = upstream.target_of(statement.connection)
-        found = upstream.run(_ask(statement, upstream.key_of(statement.connection), target))
-    except (UpstreamUnreachable, UpstreamError) as error:
-        log.warning("not_reconciled", statement_id=str(statement_id), error=str(error))
+        outcome = upstream.run(_ask(statement, upstream.key_of(statement.connection), target))
+    except (UpstreamFailure, HoopwebError) as error:
+        log.warning("not_reconciled", error=type(error).__name__)
         return
-    outcome = _outcome(statement, found)
     if outcome is not None:
         record_outcome(statement_id, outcome, reconciled="Snowflake's own query history answered.")
 
 
-async def _ask(statement: Statement, key: str, target: upstream.Target) -> Found:
-    warm = await upstream.pool.take(key, target)
+async def _ask(statement: Statement, key: str, target: Target) -> Outcome | None:
+    """What Snowflake says; None while it is still at it, or may yet receive the statement."""
+    warm = await upstream.pool.take(key, target, fresh=True)
     try:
-        return await warm.session.find(
-            tag=tag_of(statement),
-            request_id=str(statement.pk),
-            query_id=statement.upstream_query_id or None,
-            since=statement.started_at,
-            max_rows=min(statement.connection.max_rows, settings.RESULT_MAX_ROWS),
-            max_bytes=settings.RESULT_MAX_BYTES,
+        found = await warm.session.find(
+            tag=tag_of(statement), request_id=str(statement.pk), since=statement.started_at
         )
+        if found.state == FoundState.SUCCEEDED and found.query_id:
+            return await _fetch(statement, warm.session, found.query_id)
+        if found.state == FoundState.FAILED:
+            return failed(
+                UpstreamError(
+                    found.error_code or "failed",
+                    None,
+                    found.error_message or "Snowflake says that it failed.",
+                    found.query_id,
+                )
+            )
+        if found.state == FoundState.NOT_FOUND and _had_time(statement):
+            return Outcome(
+                StatementState.FAILED,
+                code="never-arrived",
+                text="The statement never reached Snowflake: its history does not know it. "
+                "Nothing was changed. Send it again with a new request id.",
+            )
+        return None
     finally:
         await upstream.pool.drop(warm)
 
 
-def _outcome(statement: Statement, found: Found) -> Outcome | None:
-    """What the answer means; None while Snowflake itself is still at it, or may yet be."""
-    if found.state == FoundState.SUCCEEDED and found.result is not None:
+async def _fetch(statement: Statement, session: SnowflakeSession, query_id: str) -> Outcome:
+    """The rows of a statement that succeeded; without them when Snowflake no longer has them."""
+    try:
+        result = await session.result(
+            session.handle(query_id, timeout=60),
+            max_rows=min(statement.connection.max_rows, settings.RESULT_MAX_ROWS),
+            max_bytes=settings.RESULT_MAX_BYTES,
+        )
+    except OutcomeUnknown:
         return Outcome(
             StatementState.SUCCEEDED,
-            result=masked(found.result, masked_outputs=statement.masked_outputs),
+            query_id=query_id,
+            text="It succeeded, but its rows can no longer be fetched. Read them again if needed.",
         )
-    if found.state == FoundState.FAILED and found.error is not None:
-        return failed(found.error)
-    if found.state == FoundState.NOT_FOUND and _had_time(statement):
-        return Outcome(
-            StatementState.FAILED,
-            code="never-arrived",
-            text="The statement never reached Snowflake: its history does not know it. Nothing "
-            "was changed. Send it again with a new request id.",
-        )
-    return None
+    return Outcome(
+        StatementState.SUCCEEDED, result=masked(result, masked_outputs=statement.masked_outputs)
+    )
 
 
 def _had_time(statement: Statement) -> bool:

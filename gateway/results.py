@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from connections.masking.apply import scan
-from connections.upstream.types import QueryResult
+from connections.upstream.types import QueryResult, ResultColumn
 from gateway.models import Statement
 from hoopweb.lib.errors import Conflict, ErrorCode, HoopwebError
 from recordings import services as recordings
@@ -54,12 +54,21 @@ def masked(result: QueryResult, *, masked_outputs: list[int]) -> MaskedResult:
     columns = [
         {
             "name": field.name,
-            "type": result.types[i] if i < len(result.types) else str(field.type),
+            "type": _type_of(result.rowtype[i]) if i < len(result.rowtype) else str(field.type),
             "masked": i in masked_outputs or field.name in detected,
         }
         for i, field in enumerate(table.schema)
     ]
     return MaskedResult(table, columns, found, result.truncated, result.query_id)
+
+
+def _type_of(column: ResultColumn) -> str:
+    """A type as Snowflake's people write it: NUMBER(12,2), TEXT, TIMESTAMP_NTZ(9)."""
+    if column.type == "FIXED":
+        return f"NUMBER({column.precision or 38},{column.scale or 0})"
+    if column.type.startswith("TIMESTAMP") and column.scale is not None:
+        return f"{column.type}({column.scale})"
+    return column.type
 
 
 def read_result(statement: Statement) -> pa.Table:

@@ -17,19 +17,19 @@ import structlog
 
 from connections import services as connections
 from connections.models import Connection
-from connections.upstream.client import Session as UpstreamSession
-from connections.upstream.client import connect
+from connections.upstream.client import SnowflakeSession, connect
 from connections.upstream.types import Target
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+__all__ = ["Target", "key_of", "pool", "run", "target_of"]
 _IDLE_SECONDS = 240
 _KEEP = 4
 
 
 @dataclass
 class _Warm:
-    session: UpstreamSession
+    session: SnowflakeSession
     closing: AsyncExitStack
     since: float
 
@@ -38,10 +38,11 @@ class _Pool:
     def __init__(self) -> None:
         self._warm: dict[str, list[_Warm]] = defaultdict(list)
 
-    async def take(self, key: str, target: Target) -> _Warm:
+    async def take(self, key: str, target: Target, *, fresh: bool = False) -> _Warm:
+        """A session of this key, kept or newly logged in; ``fresh`` trusts no kept one."""
         while self._warm[key]:
             found = self._warm[key].pop()
-            if time.monotonic() - found.since < _IDLE_SECONDS:
+            if not fresh and time.monotonic() - found.since < _IDLE_SECONDS:
                 return found
             await self.drop(found)
         closing = AsyncExitStack()
