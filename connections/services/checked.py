@@ -2,28 +2,42 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from accounts.models import Team
+from connections.masking.strategies import STRATEGIES, Strategy
+from connections.policy.matching import KEYS
 from connections.policy.types import Effect
+from connections.sql.facts import Use
 from hoopweb.lib.errors import InvalidRequest
 
+# In the order in which people read them; what the engine knows beyond these is added at the end.
 MATCH_KEYS = (
     "principals",
     "groups",
+    "connections",
     "doors",
     "classes",
     "objects",
     "columns",
     "uses",
     "tags",
-    "flags",
     "functions",
+    "flags",
     "hours",
+    "weekdays",
+    "min_bytes",
+    "min_rows",
 )
+DOORS = ("snowflake", "rest", "mcp")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+NUMBERS = ("min_bytes", "min_rows")
+_WINDOW = re.compile(r"([01]?\d|2[0-3]):[0-5]\d\s*-\s*([01]?\d|2[0-3]):[0-5]\d")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 _GLOB = re.compile(r"[*?\[\]]")
 MAX_PATTERNS = 200
+MAX_TEXT = 200
 MAX_VOTES = 10
 MAX_MINUTES = 7 * 24 * 60
 
@@ -59,28 +73,46 @@ def _checked_match(match: Any, errors: dict[str, str]) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {}
     for key, value in match.items():
-        where = f"match.{key}"
-        if key not in MATCH_KEYS:
-            errors[where] = f"A rule cannot match on {key!r}. It can on: {', '.join(MATCH_KEYS)}."
-            continue
-        patterns = [value] if isinstance(value, str) else value
-        if not isinstance(patterns, list | tuple) or not all(isinstance(p, str) for p in patterns):
-            errors[where] = f"Write {key} as a list of texts."
-            continue
-        patterns = [p.strip() for p in patterns]
-        if not patterns or not all(patterns):
-            errors[where] = (
-                f"An empty pattern under {key} matches nothing. Write * for anything, or leave "
-                f"{key} out."
-            )
-        elif len(patterns) > MAX_PATTERNS:
-            errors[where] = (
-                f"At most {MAX_PATTERNS} patterns under {key}. Use a glob such as PROD.*."
-            )
-        elif key == "groups" and (unknown := unknown_teams(patterns)):
-            errors[where] = _no_team(unknown)
-        found[key] = list(dict.fromkeys(patterns))
+        try:
+            found[key] = _checked_key(str(key), value)
+        except ValueError as error:
+            found[key], errors[f"match.{key}"] = value, str(error)
     return found
+
+
+def _checked_key(key: str, value: Any) -> Any:
+    """One key's value, normalised. Raises ValueError with what to write instead."""
+    if key not in KEYS:
+        raise ValueError(f"A rule cannot match on {key!r}. It can on: {', '.join(MATCH_KEYS)}.")
+    if key in NUMBERS:
+        if not _whole(value, 0, 2**63 - 1):
+            raise ValueError("Write a whole number.")
+        return value
+    patterns = [value] if isinstance(value, str) else value
+    if not isinstance(patterns, list | tuple) or not all(isinstance(p, str) for p in patterns):
+        raise ValueError(f"Write {key} as a list of texts.")
+    patterns = list(dict.fromkeys(p.strip() for p in patterns))
+    if not patterns or not all(patterns):
+        raise ValueError(
+            f"An empty pattern under {key} matches nothing. Write *, or leave {key} out."
+        )
+    if len(patterns) > MAX_PATTERNS:
+        raise ValueError(f"At most {MAX_PATTERNS} patterns under {key}. Use globs: PROD.*.")
+    _check_words(key, patterns)
+    return patterns
+
+
+def _check_words(key: str, patterns: list[str]) -> None:
+    """Raises ValueError for a word that can never match, such as a mistyped door."""
+    if key == "groups" and (unknown := unknown_teams(patterns)):
+        raise ValueError(_no_team(unknown))
+    if key == "hours" and (bad := [p for p in patterns if not _WINDOW.fullmatch(p)]):
+        raise ValueError(f"{bad[0]!r} is not a time of day. Write it as 08:00-18:00, in UTC.")
+    known = {"doors": DOORS, "uses": tuple(Use), "weekdays": WEEKDAYS}.get(key)
+    if known:
+        for pattern in patterns:
+            if not any(fnmatchcase(word, pattern.casefold()) for word in known):
+                raise ValueError(f"{pattern!r} is none of: {', '.join(known)}.")
 
 
 def unknown_teams(slugs: Iterable[str]) -> list[str]:
@@ -119,17 +151,40 @@ def _check_target(found: dict[str, Any], errors: dict[str, str]) -> None:
 
 def checked_protection(values: Mapping[str, Any]) -> dict[str, Any]:
     """A protection's values, normalised. Raises InvalidRequest with ``errors`` by field."""
-    from connections.masking.strategies import STRATEGIES
-
     found = dict(values)
     errors: dict[str, str] = {}
     _check_target(found, errors)
-    if found["strategy"] not in STRATEGIES:
+    strategy = STRATEGIES.get(found["strategy"])
+    if strategy is None:
         errors["strategy"] = (
             f"There is no strategy {found['strategy']!r}. Choose one of: {', '.join(STRATEGIES)}."
         )
-    if not isinstance(found["options"], Mapping):
+    elif not isinstance(found["options"], Mapping):
         errors["options"] = "Options are names with values."
+    else:
+        found["options"] = _checked_options(strategy, found["options"], errors)
     if errors:
         raise InvalidRequest("This protection cannot stand like this.", errors=errors)
     return found
+
+
+def _checked_options(
+    strategy: Strategy, options: Mapping[str, Any], errors: dict[str, str]
+) -> dict[str, Any]:
+    known = {option.name: option for option in strategy.options}
+    for name, value in options.items():
+        option = known.get(name)
+        if option is None:
+            errors[f"options.{name}"] = f"{strategy.label} has no option {name!r}."
+        elif option.choices and value not in option.choices:
+            errors[f"options.{name}"] = f"Choose one of: {', '.join(option.choices)}."
+        elif option.kind == "number" and not _positive(value):
+            errors[f"options.{name}"] = "Write a number above 0."
+        elif option.kind == "text" and (not isinstance(value, str) or len(value) > MAX_TEXT):
+            errors[f"options.{name}"] = f"Write a text of at most {MAX_TEXT} characters."
+    return dict(options)
+
+
+def _positive(value: Any) -> bool:
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return numeric and 0 < value < float("inf")

@@ -9,26 +9,24 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from connections.masking.strategies import STRATEGIES
+from connections.masking.types import Family, family
 from connections.policy.types import Protection
 from connections.sql.catalogue import Catalogue, Column, Table
 
 MAX_SUGGESTIONS = 500
 
 
+Mask = tuple[str, dict[str, Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a name may stand for, and the mask that usually fits a text, a number or a date."""
+    """What a name may stand for, and the masks that keep it useful, the first that fits."""
 
     label: str
     pattern: re.Pattern[str]
-    text: str = "redact"
-    number: str = "null"
-    moment: str = "null"
-
-
-_TEXT = frozenset({"TEXT", "VARCHAR", "STRING", "CHAR", "CHARACTER", "NVARCHAR"})
-_NUMBER = frozenset({"NUMBER", "INT", "INTEGER", "BIGINT", "DECIMAL", "NUMERIC", "FLOAT", "REAL"})
-_MOMENT = frozenset({"DATE", "DATETIME", "TIMESTAMP", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ"})
+    masks: tuple[Mask, ...] = ()
 
 
 def _words(pattern: str) -> re.Pattern[str]:
@@ -37,20 +35,24 @@ def _words(pattern: str) -> re.Pattern[str]:
 
 
 _NO = "(?:NO|NUM|NUMBER)"
+_LAST4: Mask = ("partial", {"keep": "last4"})
+_DOMAIN: Mask = ("partial", {"keep": "domain"})
+_YEAR: Mask = ("date", {"unit": "year"})
+_THOUSANDS: Mask = ("bucket", {"size": 10_000})
 
 # In order: the first that fits names the column.
 _KINDS = (
-    Kind("an e-mail address", _words("E?_?MAIL|E_?MAIL_?ADDR(?:ESS)?"), text="partial_email"),
+    Kind("an e-mail address", _words("E?_?MAIL|E_?MAIL_?ADDR(?:ESS)?"), (_DOMAIN,)),
     Kind("a social security number", _words(f"SSN|SOCIAL_SEC(?:URITY)?(?:_?{_NO})?")),
     Kind("an identity document", _words("PASSPORT|NATIONAL_ID|TAX_?ID|TIN|NINO|LICEN[CS]E")),
-    Kind("a card number", _words(f"(?:CREDIT_?)?CARD(?:_?{_NO})?|CC_?{_NO}|PAN"), text="partial"),
-    Kind("a bank account", _words(f"IBAN|BANK_?ACCOUNT|ACCOUNT_?{_NO}|SORT_?CODE"), text="partial"),
-    Kind("a phone number", _words("PHONE|MOBILE|CELL|TEL|TELEPHONE|FAX|MSISDN"), text="partial"),
-    Kind("a date of birth", _words("DOB|BIRTH|BIRTH_?(?:DATE|DAY)|BORN"), moment="date_trunc"),
+    Kind("a card number", _words(f"(?:CREDIT_?)?CARD(?:_?{_NO})?|CC_?{_NO}|PAN"), (_LAST4,)),
+    Kind("a bank account", _words(f"IBAN|BANK_?ACCOUNT|ACCOUNT_?{_NO}|SORT_?CODE"), (_LAST4,)),
+    Kind("a phone number", _words("PHONE|MOBILE|CELL|TEL|TELEPHONE|FAX|MSISDN"), (_LAST4,)),
+    Kind("a date of birth", _words("DOB|BIRTH|BIRTH_?(?:DATE|DAY)|BORN"), (_YEAR,)),
     Kind("a person's name", _words("(?:FIRST|LAST|FULL|MIDDLE|MAIDEN|SUR|FAMILY|GIVEN)_?NAME")),
     Kind("a home address", _words("STREET|(?:HOME_|POSTAL_)?ADDR(?:ESS)?(?:_LINE)?")),
     Kind("an IP address", _words("IP|IP_?ADDR(?:ESS)?")),
-    Kind("pay", _words("SALARY|INCOME|WAGE")),
+    Kind("pay", _words("SALARY|INCOME|WAGE"), (_THOUSANDS,)),
     Kind("a secret", _words("PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_?TOKEN")),
 )
 # EMAIL_VERIFIED or CARD_TYPE tell about the value without holding it.
@@ -67,6 +69,7 @@ class Suggestion:
     column: Column
     label: str
     strategy: str
+    options: dict[str, Any]
 
     @property
     def key(self) -> str:
@@ -81,6 +84,7 @@ class Suggestion:
             "table": name.name,
             "column": self.column.name,
             "strategy": self.strategy,
+            "options": dict(self.options),
             "note": f"Suggested: the name says {self.label}",
         }
 
@@ -95,10 +99,13 @@ def suggest(catalogue: Catalogue, protections: Iterable[Protection]) -> list[Sug
             continue
         for column in table.columns:
             kind = kind_of(column.name)
-            strategy = kind and _strategy(kind, column.type)
-            if kind is None or not strategy or covers(protections, table, column):
+            # A flag such as HAS_PHONE says nothing that a mask could keep.
+            if kind is None or family(column.type) is Family.BOOLEAN:
                 continue
-            found.append(Suggestion(table, column, kind.label, strategy))
+            if covers(protections, table, column):
+                continue
+            strategy, options = _mask(kind, column.type)
+            found.append(Suggestion(table, column, kind.label, strategy, options))
             if len(found) == MAX_SUGGESTIONS:
                 return found
     return found
@@ -112,13 +119,9 @@ def kind_of(name: str) -> Kind | None:
     return next((kind for kind in _KINDS if kind.pattern.search(words)), None)
 
 
-def _strategy(kind: Kind, column_type: str) -> str | None:
-    base = re.split(r"[\s(]", column_type.upper(), maxsplit=1)[0]
-    if base in _TEXT:
-        return kind.text
-    if base in _NUMBER:
-        return kind.number
-    return kind.moment if base in _MOMENT else None
+def _mask(kind: Kind, column_type: str) -> Mask:
+    fitting = (mask for mask in kind.masks if STRATEGIES[mask[0]].fits(column_type))
+    return next(fitting, ("redact", {}))
 
 
 def covers(protections: Iterable[Protection], table: Table, column: Column) -> Protection | None:
