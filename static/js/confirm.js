@@ -10,7 +10,7 @@ let asking = null;
 
 const title = dialog?.querySelector("#confirm-title");
 const text = dialog?.querySelector("#confirm-text");
-const yes = dialog?.querySelector("[data-confirm-yes]");
+const yes = dialog?.querySelector("[data-confirm-go]");
 const nameField = dialog?.querySelector("[data-confirm-name-field]");
 const nameInput = dialog?.querySelector("#confirm-name");
 
