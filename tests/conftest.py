@@ -1,9 +1,18 @@
 """What every test may rely on: no way out of this machine, and a cast of people."""
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from pytest_socket import socket_allow_hosts
+
+from accounts.models import Agent, User
+from accounts.principal import Principal, Role
+from connections.models import Connection
+from tests import factories
+from tests import warehouse as warehouse_module
+from tests.warehouse import Warehouse
 
 # Playwright's synchronous API runs a loop in the test's thread, which Django would mistrust.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -13,3 +22,53 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 def _stay_home() -> None:
     """Unix sockets and loopback only."""
     socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def _warehouse() -> Iterator[Warehouse]:
+    with warehouse_module.running() as found:
+        found.run(*warehouse_module.SETUP)
+        yield found
+
+
+@pytest.fixture
+def warehouse(_warehouse: Warehouse) -> Warehouse:
+    """The shared emulator, without faults left over from another test."""
+    _warehouse.heal()
+    return _warehouse
+
+
+@dataclass
+class Cast:
+    """The people of most tests: who asks, who answers for it, who decides, who looks, who may not."""
+
+    owner: User
+    reviewer: User
+    second_reviewer: User
+    auditor: User
+    admin: User
+    stranger: User
+    agent: Agent
+    connection: Connection
+
+    @property
+    def principal(self) -> Principal:
+        return self.agent.as_principal()
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    connection = factories.connection("shop")
+    owner = factories.person("olga", Role.DEVELOPER)
+    agent = factories.agent("cleaner", owner=owner)
+    factories.allow(connection, agent)
+    return Cast(
+        owner=owner,
+        reviewer=factories.person("rita", Role.REVIEWER),
+        second_reviewer=factories.person("rolf", Role.REVIEWER),
+        auditor=factories.person("otto", Role.AUDITOR),
+        admin=factories.person("ada", Role.ADMIN),
+        stranger=factories.person("stan"),
+        agent=agent,
+        connection=connection,
+    )

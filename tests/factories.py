@@ -33,9 +33,7 @@ def person(name: str | None = None, *roles: Role, on: Connection | None = None, 
 
 
 def agent(name: str | None = None, *, owner: User | None = None, **kw: Any) -> Agent:
-    return Agent.objects.create(
-        name=name or f"agent-{next(_count)}", owner=owner or person(), **kw
-    )
+    return Agent.objects.create(name=name or f"agent-{next(_count)}", owner=owner or person(), **kw)
 
 
 def contacts() -> CatalogueValue:
@@ -84,9 +82,7 @@ def connection(name: str | None = None, *, catalogue: CatalogueValue | None = No
         connection=row, method="password", login_name="HOOPWEB", secret="upstream-secret"
     )
     content = (catalogue or contacts()).to_json()
-    Catalogue.objects.create(
-        connection=row, version=1, content=content, table_count=len(content)
-    )
+    Catalogue.objects.create(connection=row, version=1, content=content, table_count=len(content))
     from connections.policy.defaults import default_rules
 
     for position, rule in enumerate(default_rules(), start=1):
