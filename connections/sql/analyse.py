@@ -168,6 +168,7 @@ def _result(statement: Statement, tree: exp.Expr, prefix: str) -> Analysis:
         unknown_functions=tuple(sorted(record.unknown_functions)),
         flags=frozenset(record.flags),
         problems=tuple(record.problems),
+        session_changes=tuple(statement.changes),
     )
     written = {ColumnUse(w.column, Use.WRITTEN) for w in statement.written}
     if written:

@@ -1,9 +1,11 @@
 """What the session around a statement contributes to its meaning."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connections.sql.facts import Output
+from connections.sql.facts import Facts, Output
+
+MAX_RESULTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,25 @@ class SessionContext:
     warehouse: str | None = None
     variables: dict[str, Any] = field(default_factory=dict)
     results: tuple[PriorResult, ...] = ()
+
+    def after(self, facts: Facts, outputs: tuple[Output, ...] | None = None) -> "SessionContext":
+        """The context once a statement with these facts has succeeded.
+
+        ``outputs`` is the shape of its result, where the caller vouches that the next
+        ``LAST_QUERY_ID()`` of the upstream session will mean this result.
+        """
+        database, schema, variables = self.database, self.schema, dict(self.variables)
+        for change in facts.session_changes:
+            if change.kind == "database":
+                database, schema = change.name, "PUBLIC"
+            elif change.kind == "schema":
+                schema = change.name
+            elif change.kind == "variable":
+                variables[change.name] = change.value
+        results = self.results
+        if outputs is not None:
+            results = (*results[1 - MAX_RESULTS :], PriorResult(outputs))
+        return replace(self, database=database, schema=schema, variables=variables, results=results)
 
     def key(self) -> tuple[object, ...]:
         """What tells this context from another, for a cache of verdicts."""

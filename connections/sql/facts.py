@@ -71,6 +71,18 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionChange:
+    """What the session would be after the statement: ``database``, ``schema`` or ``variable``.
+
+    A variable's value is None where only running would tell it.
+    """
+
+    kind: str
+    name: str
+    value: str | int | float | bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that a decision may rest on."""
 
@@ -83,3 +95,4 @@ class Facts:
     unknown_functions: tuple[str, ...] = ()
     flags: frozenset[str] = field(default_factory=frozenset)
     problems: tuple[Problem, ...] = ()
+    session_changes: tuple[SessionChange, ...] = ()

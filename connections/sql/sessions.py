@@ -3,6 +3,8 @@
 from sqlglot import exp
 
 from connections.sql.ddl import alter
+from connections.sql.facts import SessionChange, Use
+from connections.sql.names import stored
 from connections.sql.relation import Out
 from connections.sql.scope import Scope
 from connections.sql.statements import Handler, Statement
@@ -60,12 +62,48 @@ def use(statement: Statement, tree: exp.Expr) -> None:
     if not kind and isinstance(tree.this, exp.Table) and tree.this.args.get("db"):
         what = "SCHEMA"
     statement.statement_class = f"use-{what.lower().replace(' ', '-')}"
+    _place(statement, what, tree.this)
     if what not in {"DATABASE", "SCHEMA", "WAREHOUSE", "ROLE"}:
         statement.record.refuse(
             "not-judged",
             f"USE {what} widens what the session may do.",
             "Work with the connection's own role.",
         )
+
+
+def _place(statement: Statement, what: str, node: exp.Expr | None) -> None:
+    parts = [p for p in (node.args.get("db"), node.this) if p] if node is not None else []
+    if not all(isinstance(p, exp.Identifier) for p in parts) or not parts:
+        if what in {"DATABASE", "SCHEMA"}:
+            statement.no_such(f"USE {what} without a plain name")
+        return
+    if what == "DATABASE":
+        statement.changes.append(SessionChange("database", stored(parts[-1])))
+    elif what == "SCHEMA":
+        if len(parts) > 1:
+            statement.changes.append(SessionChange("database", stored(parts[0])))
+        statement.changes.append(SessionChange("schema", stored(parts[-1])))
+
+
+def _variables(statement: Statement, pair: exp.Expr) -> None:
+    names, given = [pair.this], [pair.args["expression"]]
+    if isinstance(pair.this, exp.Tuple):
+        names = pair.this.expressions
+        given = given[0].expressions if isinstance(given[0], exp.Tuple) else []
+    for i, name in enumerate(names):
+        known = _literal(given[i]) if i < len(given) else None
+        key = name.name.upper() if isinstance(name, exp.Column) else stored(name)
+        statement.changes.append(SessionChange("variable", key, known))
+
+
+def _literal(node: exp.Expr) -> str | int | float | bool | None:
+    if isinstance(node, exp.Boolean):
+        return bool(node.this)
+    if isinstance(node, exp.Literal):
+        if node.is_string:
+            return str(node.this)
+        return float(node.this) if "." in node.this or "e" in node.this.lower() else int(node.this)
+    return None
 
 
 def set_variable(statement: Statement, tree: exp.Expr) -> None:
@@ -80,7 +118,8 @@ def set_variable(statement: Statement, tree: exp.Expr) -> None:
             continue
         value = statement.value(pair.args["expression"], Scope())
         statement.outputs = (*statement.outputs, Out("", value))
-        statement.row_uses |= value.uses
+        statement.row_uses |= value.used(Use.ARGUMENT, "SET")
+        _variables(statement, pair)
     if statement.outputs:
         statement.record.flags.add("session-variable")
 

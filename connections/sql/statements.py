@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from connections.sql.analysis import WrittenColumn
 from connections.sql.catalogue import Table
-from connections.sql.facts import ColumnName, ObjectName, Use
+from connections.sql.facts import ColumnName, ObjectName, SessionChange, Use
 from connections.sql.names import qualify, quoted, stored, table_parts
 from connections.sql.queries import Queries
 from connections.sql.relation import Out, Relation, Source, Value
@@ -28,13 +28,10 @@ class Statement(Queries):
         self.targets: set[int] = set()  # scans that no subquery can stand for
         self.created: tuple[str, ...] = ()
         self.moved: list[tuple[ObjectName, str, ObjectName, str]] = []
-        self.prefix = ""
-        self.tree: exp.Expr | None = None
+        self.changes: list[SessionChange] = []
 
     def bind(self, tree: exp.Expr, handlers: "Mapping[type[exp.Expr], Handler]") -> None:
-        if (isinstance(tree, exp.Query) and not isinstance(tree, exp.Table)) or isinstance(
-            tree, exp.Values
-        ):
+        if isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)):
             self.read(tree)
         elif isinstance(tree, exp.Command):
             self._command(tree)
