@@ -1,0 +1,410 @@
+"""Everything on one machine: servers, data, the gateway and an agent at work, in one terminal."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from hoopweb.local import keys, ports, processes, programs
+from hoopweb.local.errors import LocalServerError
+from hoopweb.local.keeper import Keeper
+from hoopweb.local.postgres import EmbeddedPostgres
+from hoopweb.local.processes import Program, Supervisor
+from hoopweb.local.steps import Steps
+from hoopweb.local.valkey import EmbeddedValkey
+
+_PORT = 8000
+_EMULATOR_PORT = 8084
+_METRICS_PORT = 9808
+_LOOK_EVERY = 0.4
+_LARGEST_LOG = 20 * 1024 * 1024
+_AGENT_PATIENCE = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line may ask for."""
+
+    agent: bool = True
+    reload: bool = False
+    once: bool = False
+
+
+def state_dir() -> Path:
+    return Path(os.environ.get("HOOPWEB_VAR") or programs.ROOT / "var").absolute()
+
+
+@contextlib.contextmanager
+def only_one(state: Path) -> Iterator[IO[str]]:
+    """Hold the directory; raises LocalServerError that says where the other demo is."""
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "demo.lock").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            pid, _, url = lock.read().strip().partition("\n")
+            where = f" at {url}" if url else ""
+            raise LocalServerError(
+                f"A demo is running already{where} (process {pid or 'unknown'}). Use that one, or "
+                "stop it with Ctrl-C in its terminal."
+            ) from None
+        yield lock
+
+
+def _note(lock: IO[str], text: str) -> None:
+    lock.truncate(0)
+    lock.write(text)
+    lock.flush()
+
+
+@dataclass(slots=True)
+class Demo:
+    """One run. ``start`` brings everything up, ``watch`` keeps it up, ``stop`` ends it all."""
+
+    state: Path
+    options: Options
+    steps: Steps = field(default_factory=Steps)
+    env: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+    postgres: EmbeddedPostgres | None = None
+    valkey: EmbeddedValkey | None = None
+    supervisor: Supervisor = field(init=False)
+    keeper: Keeper = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.supervisor = Supervisor(self.state)
+        self.keeper = Keeper(self.steps.say)
+
+    @property
+    def url(self) -> str:
+        return self.env["SITE_URL"]
+
+    def start(self, lock: IO[str]) -> None:
+        """Bring everything up in order; each step is shown."""
+        _note(lock, f"{os.getpid()}\n")
+        self._shorten_logs()
+        with self.steps.step("keys"):
+            self._environment()
+        self._servers()
+        _note(lock, f"{os.getpid()}\n{self.url}\n")
+        emulator = self._emulator()
+        # The emulator starts meanwhile, and after that the gateway while data are seeded.
+        self._prepare()
+        gateway = self._gateway()
+        if emulator:
+            self._wait(emulator)
+        with self.steps.step("data") as step:
+            from hoopweb.lib.errors import HoopwebError
+            from hoopweb.management.commands.seed_demo import seed
+
+            def say(text: str) -> None:
+                step.detail = text
+
+            try:
+                self.env["HOOPWEB_TOKEN"] = seed(say=say).agent_token
+            except HoopwebError as error:
+                raise LocalServerError(error.detail) from error
+        _let_go()
+        for program in gateway:
+            self._wait(program)
+
+    def _environment(self) -> None:
+        """What every process gets; what the caller has set stands."""
+        env = dict(os.environ)
+        kept = keys.kept(self.state / "keys.env", keys.fresh)
+        for name, value in kept.items():
+            if f"{name}_FILE" not in env:
+                env.setdefault(name, value)
+        if not _is_writable(env.get("HOME", "")):
+            # Some libraries keep notes there and fail without.
+            home = self.state / "home"
+            home.mkdir(mode=0o700, exist_ok=True)
+            env["HOME"] = str(home)
+        self.port = ports.free_port(int(env.get("PORT") or _PORT))
+        env.setdefault("SITE_URL", f"http://{programs.HOST}:{self.port}")
+        env.setdefault("LOG_LEVEL", "INFO")
+        env |= {
+            "HOOPWEB_LOCAL": "1",
+            "HOOPWEB_VAR": str(self.state),
+            "HOOPWEB_URL": f"http://{programs.HOST}:{self.port}",
+            "PYTHONUNBUFFERED": "1",
+        }
+        if self.options.reload:
+            env["DEBUG"] = "1"
+        self.env = env
+
+    def _servers(self) -> None:
+        if "DATABASE_URL" not in self.env and "DATABASE_URL_FILE" not in self.env:
+            with self.steps.step("Postgres"):
+                self.postgres = EmbeddedPostgres(self.state / "postgres")
+                self.env["DATABASE_URL"] = self.postgres.start()
+        if "REDIS_URL" not in self.env and "REDIS_URL_FILE" not in self.env:
+            with self.steps.step("Valkey"):
+                self.valkey = EmbeddedValkey(self.state / "valkey")
+                self.env["REDIS_URL"] = self.valkey.start()
+        self._keep_server("Postgres", self.postgres)
+        self._keep_server("Valkey", self.valkey)
+
+    def _keep_server(self, name: str, server: EmbeddedPostgres | EmbeddedValkey | None) -> None:
+        if server is not None:
+            self.keeper.keep(
+                name,
+                has_ended=lambda: server.pid is not None and not processes.is_alive(server.pid),
+                start=server.start,
+                last_words=lambda: processes.tail(server.log),
+            )
+
+    def _emulator(self) -> Program | None:
+        """Start it, unless a real account is named; waiting for it comes later."""
+        if self.env.get("SNOWFLAKE_ACCOUNT"):
+            return None
+        secrets = keys.kept(
+            self.state / "emulator.env", lambda: {"SNOWFLAKE_EMULATOR_TOKEN": keys.password()}
+        )
+        port = ports.free_port(_EMULATOR_PORT)
+        self.env |= secrets | {"SNOWFLAKE_EMULATOR_PORT": str(port)}
+        program = programs.emulator(self.env, port=port, data=self.state / "emulator")
+        self._run(program)
+        return program
+
+    def _prepare(self) -> None:
+        """Tables and static files. Django is set up here, once its surroundings are known."""
+        with self.steps.step("tables") as step:
+            # Its own log lines would run through the progress.
+            os.environ.update(self.env | {"LOG_LEVEL": "CRITICAL"})
+            import django
+            from django.core.management import call_command
+            from django.db import connection
+            from django.db.migrations.executor import MigrationExecutor
+
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hoopweb.settings")
+            django.setup(set_prefix=False)
+            executor = MigrationExecutor(connection)
+            plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+            if plan:
+                call_command("migrate", interactive=False, verbosity=0)
+            step.detail = f"{len(plan)} migrations" if plan else ""
+        if not self.options.reload:
+            self._static_files()
+
+    def _static_files(self) -> None:
+        stamp, digest = self.state / "static.stamp", _digest_of(programs.ROOT / "static")
+        if (self.state / "static" / "staticfiles.json").exists() and keys.read(stamp) == {
+            "digest": digest
+        }:
+            return
+        with self.steps.step("static files"):
+            from django.core.management import call_command
+
+            call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+            keys.write(stamp, {"digest": digest})
+
+    def _gateway(self) -> list[Program]:
+        _let_go()
+        log = self.supervisor.log_of
+        reload = self.options.reload
+        metrics = {"METRICS_PORT": str(ports.free_port(_METRICS_PORT))}
+        started = [
+            programs.server(self.env, port=self.port, reload=reload),
+            programs.worker(self.env | metrics, log=log("worker"), reload=reload),
+            programs.beat(self.env, log=log("beat")),
+        ]
+        for program in started:
+            self._run(program)
+        return started
+
+    def _run(self, program: Program) -> None:
+        """Start without waiting, and keep it running."""
+        self.supervisor.start(replace(program, ready=None))
+        self.keeper.keep(
+            program.name,
+            has_ended=lambda: program.name in self.supervisor.ended(),
+            start=lambda: self._start_again(program),
+            last_words=lambda: processes.tail(self.supervisor.log_of(program.name)),
+        )
+
+    def _start_again(self, program: Program) -> None:
+        with contextlib.suppress(KeyError):
+            self.supervisor.stop(program.name)
+        self.supervisor.start(replace(program, ready=None))
+
+    def _wait(self, program: Program) -> None:
+        assert program.ready is not None
+        with self.steps.step(program.name):
+            processes.wait_until(
+                program.ready,
+                name=program.name,
+                process=self.supervisor.programs[program.name][1],
+                log=self.supervisor.log_of(program.name),
+                seconds=program.seconds,
+            )
+
+    def start_agent(self) -> None:
+        """Set the sample agent to work; return when one of its statements waits for a person."""
+        program = programs.agent(self.env)
+        log = self.supervisor.log_of("agent")
+        asked = _asked_before()
+        with self.steps.step("agent", "works on its task") as step:
+            self.supervisor.start(program)
+            until = time.monotonic() + _AGENT_PATIENCE
+            while time.monotonic() < until:
+                if _asked_before() > asked:
+                    step.detail = "has asked for approval and waits"
+                    return
+                if "agent" in self.supervisor.ended():
+                    step.detail = f"has ended; its log is {log}"
+                    return
+                self.keeper.look()
+                time.sleep(_LOOK_EVERY / 2)
+            step.detail = f"still works; its log is {log}"
+
+    def watch(self) -> None:
+        """Keep everything up until someone asks to stop."""
+        agent_ran = "agent" in self.supervisor.programs
+        while True:
+            self.keeper.look()
+            if agent_ran and "agent" in self.supervisor.ended():
+                agent_ran = False
+                self.steps.say("The sample agent has finished; its story is in var/log/agent.log.")
+            time.sleep(_LOOK_EVERY)
+
+    def stop(self) -> None:
+        with self.steps.step("stop"):
+            self.supervisor.stop_all()
+            for server in (self.valkey, self.postgres):
+                if server is not None:
+                    server.stop()
+
+    def _shorten_logs(self) -> None:
+        for log in (self.state / "log").glob("*.log"):
+            if log.stat().st_size > _LARGEST_LOG:
+                log.unlink()
+
+    def welcome(self) -> None:
+        """What to open and how to sign in."""
+        people = keys.read(self.state / "demo.env")
+        say = self.steps.say
+        say()
+        say(f"ready in {self.steps.seconds:.1f} s")
+        say()
+        if self.options.agent:
+            say(f"  Open      {self.url}/approvals/  as rita: the agent's UPDATE waits for her")
+            say(f"  Then      {self.url}/sessions/   as otto: replay what happened")
+        else:
+            say(f"  Open      {self.url}/")
+        for name, role in (("rita", "reviewer"), ("otto", "auditor"), ("ada", "admin")):
+            if password := people.get(name.upper()):
+                say(f"  Sign in   {name:<5} {password}  {role}")
+        say(f"  Logs      {self.state / 'log'}")
+        say("  Stop      Ctrl-C; data stay. `make demo-reset` forgets everything.")
+        say()
+
+
+def _let_go() -> None:
+    """Close what this process holds of the database: forking with its threads would be unwise."""
+    from django.db import connection
+
+    connection.close()
+    # The wrapper of Postgres has a pool, which the base class does not know.
+    connection.close_pool()  # type: ignore[attr-defined]
+
+
+def _asked_before() -> int:
+    """How often approval was asked for so far."""
+    from django.db import DatabaseError
+
+    from approvals.models import ApprovalRequest
+
+    try:
+        return ApprovalRequest.objects.count()
+    except DatabaseError:
+        return 0
+    finally:
+        _let_go()
+
+
+def _is_writable(home: str) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=home or "/nonexistent"):
+            return True
+    except OSError:
+        return False
+
+
+def _digest_of(directory: Path) -> str:
+    """Changes when a file below ``directory`` or a locked package does."""
+    content = hashlib.sha256((programs.ROOT / "requirements" / "local.lock").read_bytes())
+    for path in sorted(directory.rglob("*")):
+        if path.is_file():
+            found = path.stat()
+            content.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return content.hexdigest()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _leave_at_once(_number: int, _frame: FrameType | None) -> None:
+    os._exit(130)  # the leash ends the children
+
+
+def run(options: Options) -> int:
+    """The whole demo. Returns the exit status."""
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, _interrupt)
+    state = state_dir()
+    demo = Demo(state, options)
+    try:
+        with only_one(state) as lock:
+            try:
+                demo.start(lock)
+                if options.agent:
+                    demo.start_agent()
+                demo.welcome()
+                if not options.once:
+                    demo.watch()
+            except KeyboardInterrupt:
+                demo.steps.say()
+            finally:
+                signal.signal(signal.SIGINT, _leave_at_once)
+                demo.stop()
+                _note(lock, "")
+    except LocalServerError as error:
+        demo.steps.say(f"\n{error}")
+        return 1
+    return 0
+
+
+def reset() -> int:
+    """Forget data, keys and passwords of this machine's demo. Returns the exit status."""
+    state = state_dir()
+    steps = Steps()
+    try:
+        with only_one(state), steps.step("reset", str(state)):
+            if (state / "postgres").exists():
+                EmbeddedPostgres(state / "postgres").remove()
+            for path in state.iterdir():
+                # The installer's stamp and lock are not the demo's.
+                if path.name in {"demo.lock", "install.lock"}:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+    except LocalServerError as error:
+        steps.say(f"\n{error}")
+        return 1
+    if os.environ.get("DATABASE_URL"):
+        steps.say("DATABASE_URL is set: that database was left as it is.")
+    return 0
