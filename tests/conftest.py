@@ -40,7 +40,7 @@ def warehouse(_warehouse: Warehouse) -> Warehouse:
 
 @dataclass
 class Cast:
-    """The people of most tests: who asks, who answers for it, who decides, who looks, who may not."""
+    """Who asks, who answers for it, who decides, who looks on, and who may do nothing."""
 
     owner: User
     reviewer: User

@@ -18,12 +18,14 @@ PASSWORD = "upstream-secret"
 SETUP = [
     "CREATE SCHEMA IF NOT EXISTS SHOP.CRM",
     "CREATE SCHEMA IF NOT EXISTS SHOP.RETAIL",
-    "CREATE OR REPLACE TABLE SHOP.CRM.CONTACTS "
-    "(CONTACT_ID NUMBER(38,0), FULL_NAME VARCHAR, EMAIL VARCHAR, CITY VARCHAR)",
-    "INSERT INTO SHOP.CRM.CONTACTS VALUES (1,'Alice Ash','canary-alice@pii.example','Oslo'),"
-    "(2,'Bob Birch','canary-bob@pii.example','Lima'),(3,'Carol Cedar',NULL,'Oslo')",
-    "CREATE OR REPLACE TABLE SHOP.RETAIL.ORDERS "
-    "(ORDER_ID NUMBER(38,0), CITY VARCHAR, AMOUNT NUMBER(12,2))",
+    """CREATE OR REPLACE TABLE SHOP.CRM.CONTACTS
+       (CONTACT_ID NUMBER(38,0), FULL_NAME VARCHAR, EMAIL VARCHAR, CITY VARCHAR)""",
+    """INSERT INTO SHOP.CRM.CONTACTS VALUES
+       (1,'Alice Ash','canary-alice@pii.example','Oslo'),
+       (2,'Bob Birch','canary-bob@pii.example','Lima'),
+       (3,'Carol Cedar',NULL,'Oslo')""",
+    """CREATE OR REPLACE TABLE SHOP.RETAIL.ORDERS
+       (ORDER_ID NUMBER(38,0), CITY VARCHAR, AMOUNT NUMBER(12,2))""",
     "INSERT INTO SHOP.RETAIL.ORDERS VALUES (10,'Oslo',40.00),(11,'Oslo',15.00),(12,'Lima',99.90)",
 ]
 
