@@ -110,6 +110,9 @@ def _stored(node: Expr) -> str:
 
 
 def _replace(node: Expr, new: Expr) -> None:
+    # A projection keeps the name that it would have had.
+    if isinstance(node.parent, exp.Select) and node.arg_key == "expressions":
+        new = exp.alias_(new, node.sql(dialect="snowflake"), quoted=True)
     node.replace(new)
 
 

@@ -1,0 +1,143 @@
+"""Logging in. Snowflake's own connector does it, for it knows every method; its tokens are then
+taken over by our client.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import snowflake.connector
+from cryptography.hazmat.primitives import serialization
+from snowflake.connector import errors as driver
+from snowflake.connector.network import SnowflakeRestful
+
+from connections.upstream.errors import LoginRefused, UpstreamUnreachable
+from connections.upstream.types import Method, Target, UpstreamSession
+
+# Below warnings the driver tells of hosts, users and session ids.
+logging.getLogger("snowflake.connector").setLevel(logging.WARNING)
+
+_AUTHENTICATOR = {
+    Method.PASSWORD: "snowflake",
+    Method.KEY_PAIR: "SNOWFLAKE_JWT",
+    Method.ACCESS_TOKEN: "PROGRAMMATIC_ACCESS_TOKEN",
+    Method.OAUTH_CLIENT: "OAUTH_CLIENT_CREDENTIALS",
+}
+# The driver's own numbers for "no connection came about".
+_NO_CONNECTION = {250001, 250003, 251001, 251005, 251011, 290502, 290503, 290504}
+
+
+async def log_in(target: Target) -> UpstreamSession:
+    """A new session for ``target``. Raises ``LoginRefused`` or ``UpstreamUnreachable``."""
+    return await asyncio.to_thread(_log_in, target)
+
+
+def _log_in(target: Target) -> UpstreamSession:
+    try:
+        options = _options(target)
+    except ValueError as error:
+        raise LoginRefused("390144", "28000", str(error)) from None
+    try:
+        connection = snowflake.connector.connect(**options)
+    except driver.Error as error:
+        # The driver's traceback holds its arguments: nothing of it is passed on.
+        raise _translated(error, target) from None
+    try:
+        return _tokens(connection)
+    finally:
+        # The session was opened to outlive the driver's connection.
+        connection.close()
+
+
+def _options(target: Target) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "account": target.account,
+        "user": target.login_name,
+        "host": target.address,
+        "port": target.port,
+        "protocol": target.protocol,
+        "authenticator": _AUTHENTICATOR[target.method],
+        "login_timeout": target.login_seconds,
+        "network_timeout": target.login_seconds,
+        "socket_timeout": target.login_seconds,
+        "application": "Hoopweb",
+        "server_session_keep_alive": True,
+        "client_session_keep_alive": False,
+        "client_store_temporary_credential": False,
+        "client_request_mfa_token": False,
+        # Neither ask the cloud's metadata service where we run, nor report on ourselves.
+        "platform_detection_timeout_seconds": 0.0,
+        "session_parameters": {"CLIENT_TELEMETRY_ENABLED": False, **target.session_parameters},
+    }
+    for name in ("warehouse", "database", "schema", "role"):
+        if value := getattr(target, name):
+            options[name] = value
+    match target.method:
+        case Method.PASSWORD:
+            options["password"] = target.secret
+        case Method.KEY_PAIR:
+            options["private_key"] = _private_key(target)
+        case Method.ACCESS_TOKEN:
+            options["token"] = target.secret
+        case Method.OAUTH_CLIENT:
+            options["oauth_client_id"] = target.oauth_client_id or target.login_name
+            options["oauth_client_secret"] = target.secret
+            options["oauth_token_request_url"] = target.oauth_token_url
+            options["oauth_scope"] = target.oauth_scope
+    return options
+
+
+def _private_key(target: Target) -> bytes:
+    try:
+        key = serialization.load_pem_private_key(
+            target.secret.encode(),
+            password=target.key_passphrase.encode() if target.key_passphrase else None,
+        )
+    except (ValueError, TypeError):
+        raise ValueError(
+            "The private key cannot be read. Paste it as PEM, with its BEGIN and END lines, and "
+            "give its passphrase if it has one."
+        ) from None
+    return key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _tokens(connection: Any) -> UpstreamSession:
+    rest: SnowflakeRestful = connection.rest
+    if not rest.token or not rest.master_token:
+        raise LoginRefused("390104", "08001", "Snowflake's login gave no tokens.")
+    master_seconds = int(rest.master_validity_in_seconds or 0)
+    return UpstreamSession(
+        token=rest.token,
+        master_token=rest.master_token,
+        session_id=int(connection.session_id) if connection.session_id else None,
+        master_expires=datetime.now(UTC) + timedelta(seconds=master_seconds)
+        if master_seconds
+        else None,
+        role=connection.role,
+        warehouse=connection.warehouse,
+        database=connection.database,
+        schema=connection.schema,
+    )
+
+
+def _translated(error: driver.Error, target: Target) -> LoginRefused | UpstreamUnreachable:
+    number = error.errno if isinstance(error.errno, int) else 0
+    message = _without_secrets(str(error.raw_msg or error), target)
+    refused = isinstance(error, driver.DatabaseError) and not isinstance(
+        error, driver.OperationalError
+    )
+    if refused or (number and number not in _NO_CONNECTION):
+        return LoginRefused(f"{max(number, 0):06d}", error.sqlstate, message)
+    return UpstreamUnreachable(f"No login at {target.address}:{target.port}: {message}")
+
+
+def _without_secrets(message: str, target: Target) -> str:
+    for secret in (target.secret, target.key_passphrase):
+        if secret:
+            message = message.replace(secret, "***")
+    return message

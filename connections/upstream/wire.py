@@ -1,0 +1,238 @@
+"""HTTP to Snowflake: envelopes, token renewal, and what a broken connection means."""
+
+import asyncio
+import gzip
+import json
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import Any
+
+import aiohttp
+
+from connections.upstream.errors import SessionLost, UpstreamError, UpstreamFailure
+from connections.upstream.errors import UpstreamUnreachable as Unreachable
+from connections.upstream.types import Target, UpstreamSession
+
+logger = logging.getLogger(__name__)
+
+EXPIRED = "390112"
+LOST = {"390104", "390111", "390113", "390114", "390115", "390103"}
+# Larger bodies do not occur: inline rows are a few megabytes, chunks some tens.
+_BODY_LIMIT = 256 * 1024 * 1024
+_PARSE_ASIDE = 1024 * 1024
+_TOO_MANY = 429
+_REQUEST_TIMEOUT = 408
+_SERVER_FAULT = 500
+_OK = 200
+
+
+class AnswerLost(UpstreamFailure):
+    """A request went out, or may have, and no answer can be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The envelope of every answer."""
+
+    success: bool
+    code: str
+    message: str
+    data: dict[str, Any]
+
+    @property
+    def in_progress(self) -> bool:
+        return self.code in {"333333", "333334"} or (
+            bool(self.data.get("getResultUrl"))
+            and "rowset" not in self.data
+            and "rowsetBase64" not in self.data
+        )
+
+    def error(self, query_id: str | None = None) -> UpstreamError:
+        kind = SessionLost if self.code in LOST else UpstreamError
+        return kind(
+            self.code,
+            self.data.get("sqlState"),
+            self.message or "Snowflake gave no reason.",
+            self.data.get("queryId") or query_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    query: Mapping[str, str] | None
+    body: Mapping[str, Any] | None
+    seconds: float
+
+
+class Wire:
+    """One session's HTTP side. Tokens are renewed in here and nowhere else."""
+
+    def __init__(
+        self,
+        target: Target,
+        tokens: UpstreamSession,
+        http: aiohttp.ClientSession,
+        on_renew: Callable[[UpstreamSession], None] | None = None,
+    ) -> None:
+        self.target = target
+        self.tokens = tokens
+        self._http = http
+        self._on_renew = on_renew
+        self._renewing = asyncio.Lock()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        seconds: float = 90.0,
+    ) -> Reply:
+        """Ask and answer; an expired token is renewed and the same request is repeated.
+
+        That repetition is safe for any statement: the refusal came before the statement was read.
+        """
+        request = _Request(method, path, query, body, seconds)
+        for _ in range(2):
+            token = self.tokens.token
+            reply = await self._ask(request, token)
+            if reply.success or reply.code != EXPIRED:
+                return reply
+            await self._renew(token)
+        return await self._ask(request, self.tokens.token)
+
+    async def _renew(self, used: str) -> None:
+        async with self._renewing:
+            if self.tokens.token != used:
+                return  # someone else did, while we waited for the lock
+            reply = await self._ask(
+                _Request(
+                    "POST",
+                    "/session/token-request",
+                    {"requestId": str(uuid.uuid4())},
+                    {"oldSessionToken": used, "requestType": "RENEW"},
+                    30.0,
+                ),
+                self.tokens.master_token,
+            )
+            if not reply.success:
+                raise SessionLost(
+                    reply.code, "08001", f"The session could not be renewed: {reply.message}"
+                )
+            now = datetime.now(UTC)
+            self.tokens = replace(
+                self.tokens,
+                token=str(reply.data["sessionToken"]),
+                master_token=str(reply.data["masterToken"]),
+                token_expires=_after(now, reply.data.get("validityInSecondsST")),
+                master_expires=_after(now, reply.data.get("validityInSecondsMT")),
+            )
+            if self._on_renew is not None:
+                self._on_renew(self.tokens)
+
+    async def _ask(self, request: "_Request", token: str) -> Reply:
+        kind = "json" if request.path.startswith("/session") else "snowflake"
+        headers = {
+            "Authorization": f'Snowflake Token="{token}"',
+            "Accept": f"application/{kind}",
+        }
+        raw = await self._exchange(request, headers)
+        try:
+            parsed = await _parse(raw)
+            return Reply(
+                success=parsed["success"] is True,
+                code=str(parsed.get("code") or ""),
+                message=str(parsed.get("message") or ""),
+                data=parsed["data"] if isinstance(parsed.get("data"), dict) else {},
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise AnswerLost(f"The answer to {request.path} is not Snowflake's") from error
+
+    async def _exchange(self, request: "_Request", headers: Mapping[str, str]) -> bytes:
+        where = f"{self.target.address}:{self.target.port}"
+        try:
+            async with self._http.request(
+                request.method,
+                self.target.base_url + request.path,
+                params=request.query,
+                json=request.body,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=request.seconds, sock_connect=10),
+                allow_redirects=False,
+            ) as response:
+                _judge(response.status, where)
+                raw = bytearray()
+                async for piece in response.content.iter_any():
+                    raw += piece
+                    if len(raw) > _BODY_LIMIT:
+                        raise AnswerLost(f"The answer of {where} exceeds {_BODY_LIMIT} bytes")
+                return bytes(raw)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Unreachable(f"No connection to {where}: {error}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AnswerLost(
+                f"The connection to {where} broke: {type(error).__name__} {error}"
+            ) from error
+
+    async def fetch_chunk(self, url: str, headers: Mapping[str, str], tries: int = 4) -> bytes:
+        """A remote part of a result, from wherever Snowflake put it; our token stays here."""
+        for attempt in range(tries):
+            try:
+                async with self._http.get(
+                    url,
+                    headers=headers,
+                    timeout=aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60),
+                ) as response:
+                    response.raise_for_status()
+                    raw = await response.read()
+                    return await asyncio.to_thread(gzip.decompress, raw) if _zipped(raw) else raw
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if attempt == tries - 1:
+                    raise AnswerLost(f"A part of the result cannot be fetched: {error}") from error
+                await asyncio.sleep(0.2 * 2**attempt)
+        raise AssertionError("unreachable: the loop returns or raises")
+
+
+def _judge(status: int, where: str) -> None:
+    """An HTTP status other than 200 comes from something between; some come after the act."""
+    if status >= _SERVER_FAULT or status == _REQUEST_TIMEOUT:
+        raise AnswerLost(f"{where} answered HTTP {status}")
+    if status == _TOO_MANY:
+        raise Unreachable(f"{where} takes no more requests now (HTTP 429)")
+    if status != _OK:
+        raise UpstreamError(
+            f"{status:06d}",
+            "08001",
+            f"{where} refused the request with HTTP {status}. Check the account name, the host "
+            "and any proxy between.",
+        )
+
+
+def _zipped(raw: bytes) -> bool:
+    return raw[:2] == b"\x1f\x8b"
+
+
+async def _parse(raw: bytes) -> Any:
+    # Large bodies are parsed aside, so that other statements of this process go on.
+    return await asyncio.to_thread(json.loads, raw) if len(raw) > _PARSE_ASIDE else json.loads(raw)
+
+
+def _after(now: datetime, seconds: Any) -> datetime | None:
+    return now + timedelta(seconds=float(seconds)) if seconds else None
+
+
+def open_http() -> aiohttp.ClientSession:
+    """A pool for one session. Idle connections go early: reusing a dying one loses an answer."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=16, keepalive_timeout=10),
+        headers={"User-Agent": f"PythonConnector/{version('snowflake-connector-python')} Hoopweb"},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=True,
+    )
