@@ -1,10 +1,14 @@
 """A whole policy at once: the one to start with, an earlier one, one from a file."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from accounts.models import User
 from connections.models import Connection, PolicyRevision, Protection, Rule
+from connections.policy import document
+from connections.policy import types as policy_types
+from connections.policy.defaults import default_rules
 from connections.services.checked import checked_protection, checked_rule
 from connections.services.revisions import (
     PROTECTION_FIELDS,
@@ -17,32 +21,24 @@ from connections.services.revisions import (
 )
 from hoopweb.lib.errors import Conflict, InvalidRequest, NotFound
 
+_LENIENCE = {
+    policy_types.Effect.DENY: 0,
+    policy_types.Effect.REVIEW: 1,
+    policy_types.Effect.ALLOW: 2,
+}
+
 
 def install_default_policy(
     *, connection: Connection, by: User | None, address: str | None = None
 ) -> None:
     """The rules that a connection starts with. Raises Conflict when it has rules already."""
-    from connections.policy.defaults import default_rules
-
     with changing(connection=connection, by=by, address=address) as change:
         if change.connection.rules.exists():
             raise Conflict(
                 f"{connection.name} has rules already. Restore an earlier revision, or delete "
                 "them first."
             )
-        rules = [
-            {
-                "slug": rule.id,
-                "effect": rule.effect.value,
-                "match": dict(rule.match),
-                "reviewers": list(rule.terms.reviewers),
-                "votes": rule.terms.votes,
-                "expires_minutes": rule.terms.expires_minutes,
-                "note": rule.note,
-                "enabled": rule.enabled,
-            }
-            for rule in default_rules()
-        ]
+        rules = [_rule_values(rule) for rule in default_rules()]
         _replace_rules(change, rules)
         change.add(
             f"Installed the {len(rules)} default rules",
@@ -84,12 +80,18 @@ def restore_policy(
 
 
 def export_policy(connection: Connection) -> str:
-    """The policy as the versioned document that ``import_policy`` reads."""
-    from connections.policy import document
+    """The policy as the versioned document that ``import_policy`` reads.
 
+    Revisions and row ids stay out: the same policy gives the same text on every connection.
+    """
     return document.dump(
-        [rule.as_value() for rule in connection.rules.all()],
-        [protection.as_value() for protection in connection.protections.all()],
+        document.Document(
+            tuple(replace(rule.as_value(), revision=1) for rule in connection.rules.all()),
+            tuple(
+                replace(row.as_value(), id=place_of(_values(row)))
+                for row in connection.protections.all()
+            ),
+        )
     )
 
 
@@ -101,32 +103,44 @@ def import_policy(
     Answers what changed, a line each; nothing changed makes no revision. Raises InvalidRequest
     that names the place in the document.
     """
-    from connections.policy import document
-
     try:
         policy = document.load(text)
-    except ValueError as error:
+    except document.DocumentError as error:
         raise InvalidRequest(f"The policy document cannot be read: {error}") from error
-    rules = [
-        {
-            "slug": rule.id,
-            "effect": rule.effect.value,
-            "match": dict(rule.match),
-            "reviewers": list(rule.terms.reviewers),
-            "votes": rule.terms.votes,
-            "expires_minutes": rule.terms.expires_minutes,
-            "note": rule.note,
-            "enabled": rule.enabled,
-        }
-        for rule in policy.rules
-    ]
-    protections = [
-        {name: getattr(item, name, "") for name in PROTECTION_FIELDS} for item in policy.protections
-    ]
+    # Rules on one place are decided by the strictest; here each has a place of its own, so the
+    # strictest goes first.
+    rules = sorted(policy.rules, key=lambda rule: (rule.position, _LENIENCE[rule.effect]))
+    notes = {place_of(_values(row)): row.note for row in connection.protections.all()}
+    protections = []
+    for item in policy.protections:
+        values = {name: getattr(item, name, "") for name in PROTECTION_FIELDS}
+        # The document has no notes on protections, so those that stay keep theirs.
+        protections.append(values | {"note": notes.get(place_of(values), "")})
     with changing(connection=connection, by=by, address=address) as change:
         return replace_policy(
-            change, rules, protections, "Imported a policy document", "policy_imported"
+            change,
+            [_rule_values(rule) for rule in rules],
+            protections,
+            "Imported a policy document",
+            "policy_imported",
         )
+
+
+def _rule_values(rule: policy_types.Rule) -> dict[str, Any]:
+    return {
+        "slug": rule.id,
+        "effect": rule.effect.value,
+        "match": {k: list(v) if isinstance(v, tuple) else v for k, v in rule.match.items()},
+        "reviewers": list(rule.terms.reviewers),
+        "votes": rule.terms.votes,
+        "expires_minutes": rule.terms.expires_minutes,
+        "note": rule.note,
+        "enabled": rule.enabled,
+    }
+
+
+def _values(row: Protection) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in PROTECTION_FIELDS}
 
 
 def replace_policy(
@@ -192,10 +206,7 @@ def _replace_protections(change: Change, wanted: list[dict[str, Any]]) -> None:
         places = [place_of(row) for row in wanted]
         double = next(place for place in places if places.count(place) > 1)
         raise InvalidRequest(f"{double} is protected twice. Keep one of the two.")
-    rows = {
-        place_of({name: getattr(row, name) for name in PROTECTION_FIELDS}): row
-        for row in change.connection.protections.all()
-    }
+    rows = {place_of(_values(row)): row for row in change.connection.protections.all()}
     for place in rows.keys() - by_place.keys():
         rows[place].delete()
     for place, values in by_place.items():

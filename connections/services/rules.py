@@ -39,7 +39,7 @@ def create_rule(
         {
             "slug": slug,
             "effect": effect,
-            "match": dict(match or {}),
+            "match": {} if match is None else match,
             "reviewers": list(reviewers),
             "votes": votes,
             "expires_minutes": expires_minutes,
