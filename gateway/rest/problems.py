@@ -1,16 +1,21 @@
 """Errors as ``application/problem+json`` (RFC 9457), each with a stable code."""
 
+import traceback
+import uuid
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+import structlog
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from hoopweb.lib.errors import ErrorCode, HoopwebError
+from hoopweb.lib.errors import ErrorCode, HoopwebError, StoreUnavailable
+
+log = structlog.get_logger(__name__)
 
 TITLES = {
     ErrorCode.INVALID_REQUEST: "The request is not valid",
@@ -45,8 +50,13 @@ _CODES = {
 }
 
 
+PROBLEM = "application/problem+json"
+
+
 class ProblemRenderer(JSONRenderer):
-    media_type = "application/problem+json"
+    """JSON under the name that RFC 9457 gives it."""
+
+    media_type = PROBLEM
 
 
 def problem(code: ErrorCode, status: int, detail: str, **fields: Any) -> Response:
@@ -59,7 +69,7 @@ def problem(code: ErrorCode, status: int, detail: str, **fields: Any) -> Respons
         "detail": detail,
         **fields,
     }
-    return Response(body, status=status, content_type="application/problem+json")
+    return Response(body, status=status, content_type=PROBLEM)
 
 
 def _details(value: Any, path: str = "") -> list[dict[str, str]]:
@@ -71,28 +81,48 @@ def _details(value: Any, path: str = "") -> list[dict[str, str]]:
     return [{"field": path, "detail": str(value)}]
 
 
-def handle(exc: Exception, context: dict[str, Any]) -> Response | None:  # noqa: ARG001
+def handle(exc: Exception, context: dict[str, Any]) -> Response:  # noqa: ARG001
     """DRF's exception handler for every API view."""
-    if isinstance(exc, OperationalError | InterfaceError):
-        set_rollback()
-        answer = problem(
-            ErrorCode.STORE_UNAVAILABLE,
-            503,
-            "Nothing can be recorded, so nothing runs. Try again in a few seconds with the same "
-            "Idempotency-Key.",
-        )
-        answer["Retry-After"] = "2"
-        return answer
-    if isinstance(exc, HoopwebError):
-        set_rollback()
-        return problem(exc.code, exc.status, exc.detail, **exc.fields)
-    if isinstance(exc, Http404):
-        exc = exceptions.NotFound("There is no such thing here, or you may not see it.")
-    elif isinstance(exc, PermissionDenied):
-        exc = exceptions.PermissionDenied()
-    if not isinstance(exc, exceptions.APIException):
-        return None
     set_rollback()
+    if isinstance(exc, OperationalError | InterfaceError):
+        exc = StoreUnavailable(
+            "Nothing can be recorded, so nothing runs. Try again in a few seconds with the same "
+            "Idempotency-Key."
+        )
+    if isinstance(exc, HoopwebError):
+        return _own(exc)
+    if isinstance(exc, RequestDataTooBig):
+        return problem(ErrorCode.TOO_LARGE, 413, "The body is too large. Send less.")
+    exc = _as_api(exc)
+    if isinstance(exc, exceptions.APIException):
+        return _theirs(exc)
+    return _unforeseen(exc)
+
+
+def _as_api(exc: Exception) -> Exception:
+    """Django's errors as DRF's."""
+    if isinstance(exc, SuspiciousOperation | UnreadablePostError):
+        return exceptions.ParseError("The request could not be read.")
+    if isinstance(exc, Http404):
+        return exceptions.NotFound("There is no such thing here, or you may not see it.")
+    if isinstance(exc, PermissionDenied):
+        return exceptions.PermissionDenied()
+    return exc
+
+
+def _own(exc: HoopwebError) -> Response:
+    fields = dict(exc.fields)
+    if isinstance(fields.get("errors"), dict):
+        fields["errors"] = _details(fields["errors"])
+    if name := fields.pop("field", None):
+        fields["errors"] = [{"field": str(name), "detail": exc.detail}]
+    answer = problem(exc.code, exc.status, exc.detail, **fields)
+    if exc.code == ErrorCode.STORE_UNAVAILABLE:
+        answer["Retry-After"] = "2"
+    return answer
+
+
+def _theirs(exc: exceptions.APIException) -> Response:
     code = _CODES.get(exc.status_code, ErrorCode.INTERNAL)
     if isinstance(exc, exceptions.ValidationError):
         errors = _details(exc.detail)
@@ -102,6 +132,22 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:  # noqa:
     answer = problem(code, exc.status_code, str(exc.detail))
     if isinstance(exc, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         answer["WWW-Authenticate"] = 'Bearer realm="hoopweb"'
-    if isinstance(exc, exceptions.Throttled) and exc.wait is not None:
-        answer["Retry-After"] = str(int(exc.wait) + 1)
+    wait = getattr(exc, "wait", None)
+    if isinstance(exc, exceptions.Throttled) and wait is not None:
+        answer["Retry-After"] = str(int(wait) + 1)
     return answer
+
+
+def _unforeseen(exc: Exception) -> Response:
+    reference = uuid.uuid4().hex[:12]
+    frames = traceback.extract_tb(exc.__traceback__)[-6:]
+    where = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in frames]
+    # The message stays out of the log: a database's may quote what a statement said.
+    log.error("api_failed", reference=reference, error=type(exc).__name__, where=where)
+    return problem(
+        ErrorCode.INTERNAL,
+        500,
+        "Something failed on our side. If you sent a statement, ask for it again with the same "
+        "Idempotency-Key: it runs once. Tell an admin the reference.",
+        reference=reference,
+    )

@@ -1,0 +1,1 @@
+"""Shapes of bodies. They read and show; they never write."""

@@ -1,0 +1,1 @@
+"""The endpoints of this door, one module a resource."""
