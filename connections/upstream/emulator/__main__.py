@@ -17,6 +17,9 @@ from connections.upstream.emulator.front import Front
 from connections.upstream.emulator.journal import Journal
 from connections.upstream.emulator.sessions import Lifetimes, Sessions
 from connections.upstream.emulator.statements import Statements
+from connections.upstream.emulator.warehouse.build import build, is_built
+
+logger = logging.getLogger(__name__)
 
 _PREFIX = "SNOWFLAKE_EMULATOR_"
 
@@ -34,6 +37,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--role", action="append", default=[], help="a granted role; any without")
     parser.add_argument("--public-key", type=Path, help="PEM, for key-pair logins")
     parser.add_argument("--client-id", default="", help="for OAuth client credentials")
+    parser.add_argument(
+        "--warehouse",
+        choices=("full", "small", "none"),
+        help="fill database SHOP when it is not there; full where --data is given",
+    )
     parser.add_argument("--database", action="append", default=[], help="made at start")
     parser.add_argument("--hold-seconds", type=float, default=40.0)
     parser.add_argument("--session-seconds", type=float, default=3600.0)
@@ -54,6 +62,10 @@ def main() -> None:
     engine = Engine(given.data)
     for name in given.database:
         engine.create_database(name)
+    size = given.warehouse or ("full" if given.data else "none")
+    if size != "none" and not is_built(engine):
+        logger.info("filling the warehouse")
+        build(engine, small=size == "small", progress=logger.info)
     journal = Journal(given.data / "statements.jsonl" if given.data else None)
     statements = Statements(journal)
     front = Front(
@@ -77,7 +89,12 @@ def main() -> None:
         print(f"http://{given.host}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
         server = uvicorn.Server(
             uvicorn.Config(
-                front.app(), log_level="warning", timeout_graceful_shutdown=2, lifespan="off"
+                front.app(),
+                log_level="warning",
+                timeout_graceful_shutdown=2,
+                # Longer than clients keep idle connections, so that none is cut as it is reused.
+                timeout_keep_alive=75,
+                lifespan="off",
             )
         )
         try:

@@ -11,7 +11,6 @@ import duckdb
 import fakesnow.info_schema
 import pyarrow as pa
 import snowflake.connector.errors
-from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.instance import GLOBAL_DATABASE_NAME, FakeSnow
 from fakesnow.rowtype import describe_as_rowtype
 from fakesnow.statement_type import DML_TYPE_IDS, statement_type_id
@@ -20,6 +19,7 @@ from sqlglot import Expr, exp
 
 from connections.upstream.emulator import information
 from connections.upstream.emulator.bindings import Parameters, to_parameters
+from connections.upstream.emulator.cursor import Connection
 from connections.upstream.emulator.dialect import (
     HISTORY_RELATION,
     Context,
@@ -81,7 +81,7 @@ class Engine(FakeSnow):
         """Attach the database ``name``, made when it is new."""
         if not _IDENTIFIER.match(name):
             raise SqlError("001003", f"{name!r} is no plain database name.")
-        opener = FakeSnowflakeConnection(
+        opener = Connection(
             self.duck_conn.cursor(), self.results_cache, database=name, db_path=self.db_path
         )
         opener._duck_conn.execute(information.database_creation_sql(name.upper()))  # noqa: SLF001
@@ -93,10 +93,18 @@ class Engine(FakeSnow):
         )
         return {name for (name,) in found.fetchall()} - {GLOBAL_DATABASE_NAME, "memory"}
 
-    def connection(self, database: str | None, schema: str | None) -> FakeSnowflakeConnection:
+    def connection(self, database: str | None, schema: str | None = None) -> Connection:
         """A connection of its own for one session; unknown names leave nothing current."""
         known = database is not None and database.upper() in self.databases()
-        return self.connect(database if known else None, schema if known else None)
+        return Connection(
+            self.duck_conn.cursor(),
+            self.results_cache,
+            database if known else None,
+            schema if known else None,
+            create_database=False,
+            create_schema=False,
+            db_path=self.db_path,
+        )
 
     def close(self) -> None:
         with contextlib.suppress(duckdb.Error):
