@@ -3,7 +3,7 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers.sql import SqlLexer
-from pygments.token import Error, Keyword, Name, Operator, _TokenType
+from pygments.token import Error, Keyword, Name, Operator, _TokenType, is_token_subtype
 
 # A statement longer than this is shown as it came: formatting it would cost more than it tells.
 FORMAT_LIMIT = 20_000
@@ -30,15 +30,17 @@ _BEFORE_BRACKET = frozenset(
 class _Lexer(SqlLexer):
     """Tells names from words of the language, where the stock lexer goes by spelling alone."""
 
-    def get_tokens_unprocessed(self, text: str) -> Iterator[tuple[int, _TokenType, str]]:
-        for index, kind, value in super().get_tokens_unprocessed(text):
-            if kind in Keyword or kind in Name:
+    def get_tokens_unprocessed(
+        self, text: str, stack: Iterable[str] = ("root",)
+    ) -> Iterator[tuple[int, _TokenType, str]]:
+        for index, kind, value in super().get_tokens_unprocessed(text, stack):
+            if is_token_subtype(kind, Keyword) or is_token_subtype(kind, Name):
                 after = text[index + len(value) : index + len(value) + 1]
                 if len(value) == 1 or after == "." or text[max(0, index - 1) : index] == ".":
                     kind = Name  # noqa: PLW2901
                 elif after == "(" and value.lower() not in _BEFORE_BRACKET:
                     kind = Name.Function  # noqa: PLW2901
-            elif kind in Error and value.isascii():
+            elif kind is Error and value.isascii():
                 # Snowflake's own signs (@stage, $1, :path), which plain SQL does not know.
                 kind = Operator  # noqa: PLW2901
             yield index, kind, value

@@ -90,8 +90,8 @@ def principal(
     }
 
 
-@register.inclusion_tag("components/object.html")
-def object(  # noqa: A001  the word of UI.md
+@register.inclusion_tag("components/object.html", name="object")
+def object_name(
     name: object, *, masked: bool = False, kind: str = "table", url: str = "", tag: str = ""
 ) -> dict[str, Any]:
     head, dot, tail = str(name).rpartition(".")
@@ -233,7 +233,9 @@ def _cell(value: Any) -> str | None:
         case bool():
             text = "true" if value else "false"
         case datetime():
-            text = value.isoformat(sep=" ", timespec="milliseconds" if value.microsecond else "seconds")
+            text = value.isoformat(
+                sep=" ", timespec="milliseconds" if value.microsecond else "seconds"
+            )
         case bytes() | bytearray() | memoryview():
             text = bytes(value).hex().upper()
         case dict() | list() | tuple():
