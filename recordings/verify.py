@@ -86,7 +86,12 @@ def verify_session(
 def _check_payloads(
     session: Session, events: list[Event], result: Verification, limit: int | None
 ) -> None:
-    named = [(event.number, entry) for event in events for entry in event.payloads]
+    named = [
+        (event.number, entry)
+        for event in events
+        for entry in event.payloads
+        if isinstance(entry, dict)
+    ]
     if not named:
         return
     rows = {

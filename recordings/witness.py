@@ -138,17 +138,29 @@ def for_session(session: Session) -> Witnesses:
     """The one checkpoint that says most about a session, so that a page stays cheap."""
     seen = Witnesses()
     if session.leaf is not None:
-        row = checkpoints.covering(session.leaf)
+        found = checkpoints.covering(session.leaf)
     else:
-        row = Checkpoint.objects.order_by("-number").first()
+        found = Checkpoint.objects.order_by("-number").first()
+    if (signed := _best(found)) is not None:
+        seen.hear(signed[0], from_outside=signed[1])
+    return seen
+
+
+def latest() -> outside.Signed | None:
+    """The last checkpoint, from its file where that holds."""
+    found = _best(Checkpoint.objects.order_by("-number").first())
+    return found[0] if found else None
+
+
+def _best(row: Checkpoint | None) -> tuple[outside.Signed, bool] | None:
+    """A checkpoint's file if it is genuine, else its row if that is; and which."""
     if row is None:
-        return seen
+        return None
     file = outside.read(row.number)
     if file is not None and file.is_genuine():
-        seen.hear(file, from_outside=True)
-    elif checkpoints.signed(row).is_genuine():
-        seen.hear(checkpoints.signed(row), from_outside=False)
-    return seen
+        return file, True
+    signed = checkpoints.signed(row)
+    return (signed, False) if signed.is_genuine() else None
 
 
 def everything(files: dict[int, outside.Signed | None], findings: list[Finding]) -> Witnesses:
