@@ -238,7 +238,8 @@ def _store() -> Iterator[CheckMessage]:
         )
         return
     finally:
-        connection.close()
+        if not connection.in_atomic_block:
+            connection.close()
     if plan:
         names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in plan[:3])
         yield _error(

@@ -52,7 +52,8 @@ class StoreCollector(Collector):
             log.warning("metrics_without_store", error=type(error).__name__)
         finally:
             # Back to the pool: readings are rare and come on any thread.
-            connection.close()
+            if not connection.in_atomic_block:
+                connection.close()
         up.add_metric([], 1 if found else 0)
         return [up, *found]
 

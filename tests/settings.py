@@ -13,6 +13,8 @@ from hoopweb.local.valkey import EmbeddedValkey
 _stack = contextlib.ExitStack()
 atexit.register(_stack.close)
 _var = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="hoopweb-var-")))
+# Where styles are collected; the server looks there and warns when it is missing.
+(_var / "static").mkdir()
 
 
 def _key(name: str) -> str:
