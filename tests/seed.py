@@ -1,0 +1,33 @@
+"""Fill an empty database for a running stack: ``python -m tests.seed PORT`` prints what it made."""
+
+import json
+import sys
+
+import django
+
+django.setup()
+
+from accounts.principal import Role  # noqa: E402
+from accounts.services import issue_token  # noqa: E402
+from tests import factories  # noqa: E402
+
+
+def main() -> None:
+    connection = factories.connection("shop")
+    connection.port = int(sys.argv[1])
+    connection.save()
+    owner = factories.person("olga", Role.DEVELOPER)
+    agent = factories.agent("cleaner", owner=owner)
+    factories.allow(connection, agent)
+    factories.person("rita", Role.REVIEWER)
+    factories.person("otto", Role.AUDITOR)
+    factories.person("ada", Role.ADMIN)
+    factories.person("stan")
+    issued = issue_token(agent=agent, label="test", by=owner)
+    print(  # noqa: T201
+        json.dumps({"token": issued.text, "connection": str(connection.pk), "agent": str(agent.pk)})
+    )
+
+
+if __name__ == "__main__":
+    main()
