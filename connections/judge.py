@@ -1,13 +1,13 @@
 """One call from text to verdict: analyse, decide, rewrite. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from connections.masking.strategies import PLACEHOLDER, column_salt, masked, strictest
 from connections.policy.engine import decide
-from connections.policy.protections import applying, column_tags
+from connections.policy.protections import Protections, column_tags
 from connections.policy.types import (
     AppliedProtection,
     Decision,
@@ -24,6 +24,7 @@ from connections.sql.context import PriorResult, SessionContext
 from connections.sql.facts import ColumnName, Facts, Problem, Use
 from connections.sql.relation import BaseColumn
 from connections.sql.rewrite import Mask, render, replace_scan
+from connections.sql.scope import TableScan
 
 __all__ = ["PriorResult", "Ruleset", "SessionContext", "Verdict", "judge"]
 
@@ -59,6 +60,10 @@ class Ruleset:
     protections: tuple[Protection, ...] = ()
     revision: int = 0
     salt: str = ""
+    compiled: Protections = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "compiled", Protections(self.protections))
 
 
 def judge(
@@ -132,7 +137,7 @@ class _Judgement:
         )
 
     def _returns_rows(self) -> bool:
-        return self.analysis.facts.statement_class in {"select", "explain"}
+        return self.analysis.facts.statement_class == "select"
 
     # protections
 
@@ -142,12 +147,12 @@ class _Judgement:
         known = self._met.get(name)
         if known is not None:
             return known
-        found = applying(name, self.ruleset.protections, self.catalogue)
+        found = self.ruleset.compiled.of(name, self.catalogue)
         derived = False
         view = self.analysis.lineage.get(name)
         if view is not None and not found:
             for source in sorted(view.sources):
-                more = applying(source, self.ruleset.protections, self.catalogue)
+                more = self.ruleset.compiled.of(source, self.catalogue)
                 if more:
                     found += more
                     derived = derived or source != view.passed
@@ -213,7 +218,10 @@ class _Judgement:
 
     def _rewrite(self) -> Problem | None:
         analysis = self.analysis
+        writing = self._is_write()
         for scan in analysis.scans:
+            if writing and not self._touched(scan):
+                continue
             masks: dict[str, Mask] = {}
             for column in scan.table.columns:
                 base = scan.base(column.name)
@@ -233,6 +241,11 @@ class _Judgement:
                     "Leave the column out.",
                 )
         return None
+
+    def _touched(self, scan: TableScan) -> bool:
+        """Whether a protected column of the scan takes part in anything but counts."""
+        bases = {b for b, _ in self._masked_uses()} | self.analysis.evaluated
+        return any(b.scan == scan.index and self._protections(b)[0] for b in bases)
 
     def _only_counted(self, base: BaseColumn) -> bool:
         if base in self.analysis.evaluated:

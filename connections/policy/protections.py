@@ -1,37 +1,59 @@
 """Which columns are protected, by name or by tag."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
+from re import Pattern, compile as compile_pattern
 
 from connections.policy.types import Protection
 from connections.sql.catalogue import Catalogue
-from connections.sql.facts import ColumnName
+from connections.sql.facts import ColumnName, ObjectName
 
 
-def applying(
-    name: ColumnName, protections: Sequence[Protection], catalogue: Catalogue
-) -> list[Protection]:
-    """The protections that a column meets, in their order."""
-    tags: tuple[str, ...] | None = None
-    found = []
-    for protection in protections:
-        if not protection.enabled:
-            continue
-        if not (
-            _same(name.object.database, protection.database)
-            and _same(name.object.schema, protection.schema)
-            and _same(name.object.name, protection.table)
-        ):
-            continue
-        if protection.tag:
-            if tags is None:
-                tags = column_tags(name, catalogue)
-            hit = any(_same(t, protection.tag) for t in tags)
-            if hit and (not protection.column or _same(name.column, protection.column)):
-                found.append(protection)
-        elif protection.column and _same(name.column, protection.column):
+class Protections:
+    """All protections of a ruleset, ready to be asked about one column after another.
+
+    Names match by glob and without regard to case: where in doubt, more is protected, not less.
+    """
+
+    def __init__(self, protections: Sequence[Protection]) -> None:
+        self._active = tuple(p for p in protections if p.enabled)
+        self._by_table: dict[ObjectName, tuple[Protection, ...]] = {}
+
+    def of_table(self, name: ObjectName) -> tuple[Protection, ...]:
+        """The protections that may concern a table's columns."""
+        found = self._by_table.get(name)
+        if found is None:
+            found = tuple(
+                p
+                for p in self._active
+                if _same(name.database, p.database)
+                and _same(name.schema, p.schema)
+                and _same(name.name, p.table)
+            )
+            if len(self._by_table) < _MOST_TABLES:
+                self._by_table[name] = found
+        return found
+
+    def of(self, name: ColumnName, catalogue: Catalogue) -> list[Protection]:
+        """The protections that a column meets, in their order."""
+        tags: tuple[str, ...] | None = None
+        found = []
+        for protection in self.of_table(name.object):
+            if protection.column and not _same(name.column, protection.column):
+                continue
+            if protection.tag:
+                if tags is None:
+                    tags = column_tags(name, catalogue)
+                if not any(_same(t, protection.tag) for t in tags):
+                    continue
+            elif not protection.column:
+                continue
             found.append(protection)
-    return found
+        return found
+
+
+_MOST_TABLES = 10_000
 
 
 def column_tags(name: ColumnName, catalogue: Catalogue) -> tuple[str, ...]:
@@ -43,6 +65,12 @@ def column_tags(name: ColumnName, catalogue: Catalogue) -> tuple[str, ...]:
     return ()
 
 
+@lru_cache(maxsize=4096)
+def _glob(pattern: str) -> Pattern[str]:
+    return compile_pattern(translate(pattern.casefold()))
+
+
 def _same(value: str, pattern: str) -> bool:
-    """Names match by glob, case as stored; where in doubt, more is protected rather than less."""
-    return pattern == "*" or fnmatchcase(value.casefold(), pattern.casefold())
+    if pattern in {"*", value}:
+        return True
+    return _glob(pattern).match(value.casefold()) is not None

@@ -100,11 +100,39 @@ def _analyse(
             "set",
             Problem("not-judged", "UNSET is not judged.", "SET the variable to another value."),
         )
+    elif isinstance(tree, exp.Alias) and _word(tree) == "START" and _alias(tree) == "TRANSACTION":
+        tree = exp.Transaction()
+        statement.bind(tree, _HANDLERS)
     else:
         statement.bind(tree, _HANDLERS)
+    _account(statement, tree)
+    return _result(statement, tree, prefix)
+
+
+_ACCOUNTED = (exp.Table, exp.Query, exp.Func)
+_LISTING = frozenset({"show", "use-database", "use-schema", "use-warehouse", "use-role"})
+
+
+def _account(statement: Statement, tree: exp.Expr) -> None:
+    """Nothing in the tree may have escaped: each table, query and function was looked at."""
+    seen = statement.record.visited
+    refused_already = bool(statement.record.problems)
+    listing = statement.statement_class in _LISTING
     for node in tree.walk():
         node.comments = None
-    return _result(statement, tree, prefix)
+        if not isinstance(node, _ACCOUNTED) or id(node) in seen or listing:
+            continue
+        if refused_already:
+            continue
+        statement.record.refuse(
+            "unaccounted",
+            f"A part of the statement was not analysed: {type(node).__name__}.",
+            "Write it with ordinary clauses.",
+        )
+
+
+def _alias(tree: exp.Expr) -> str:
+    return str(tree.alias).upper()
 
 
 def _word(tree: exp.Expr) -> str:
@@ -130,6 +158,7 @@ def _call(statement: Statement, text: str) -> exp.Expr:
         return node
     name = node.sql("snowflake").split("(", 1)[0].replace('"', "").upper()
     statement.record.functions.add(name)
+    statement.record.visited.add(id(function))
     if "$" in name or name.startswith("SNOWFLAKE.") or not isinstance(function, exp.Anonymous):
         statement.record.unknown_functions.add(name)
         statement.record.refuse(

@@ -31,6 +31,8 @@ class Catalogue:
 
     tables: dict[tuple[str, str, str], Table] = field(default_factory=dict)
     version: int = 0
+    #: What analysis worked out about the views of exactly this catalogue.
+    memo: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, tables: Iterable[Table], version: int = 0) -> "Catalogue":

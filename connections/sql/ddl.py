@@ -5,7 +5,7 @@ from sqlglot import exp
 from connections.sql.facts import ObjectName
 from connections.sql.names import stored
 from connections.sql.relation import Value
-from connections.sql.scope import Scope
+from connections.sql.scope import Scope, TableScan
 from connections.sql.statements import Handler, Statement
 
 # Properties of CREATE that only shape the new object.
@@ -31,6 +31,9 @@ def create(statement: Statement, tree: exp.Expr) -> None:
         statement.record.flags.add("replaces")
     if kind in _CONTAINERS:
         container(statement, tree.this, kind)
+        _properties(statement, tree)
+        if tree.args.get("clone") is not None:
+            _clone_container(statement, tree, kind)
         return
     if kind not in _TABLE_KINDS:
         statement.record.refuse(
@@ -43,6 +46,7 @@ def create(statement: Statement, tree: exp.Expr) -> None:
     name, _ = statement.target(tree.this, kind.lower())
     if name is None:
         return
+    _definitions(statement, tree.this)
     scope = Scope()
     statement.with_clause(tree, scope)
     clone = tree.args.get("clone")
@@ -76,6 +80,78 @@ def _properties(statement: Statement, tree: exp.Expr) -> None:
             )
 
 
+_CONSTRAINTS = (
+    exp.NotNullColumnConstraint,
+    exp.PrimaryKeyColumnConstraint,
+    exp.UniqueColumnConstraint,
+    exp.DefaultColumnConstraint,
+    exp.CommentColumnConstraint,
+    exp.CollateColumnConstraint,
+    exp.AutoIncrementColumnConstraint,
+    exp.GeneratedAsIdentityColumnConstraint,
+)
+
+
+def _definitions(statement: Statement, node: exp.Expr) -> None:
+    """The columns of a new table: defaults compute on constants, and no policy hangs on them."""
+    for item in node.expressions if isinstance(node, exp.Schema) else []:
+        definition(statement, item)
+
+
+def definition(statement: Statement, item: exp.Expr) -> None:
+    if isinstance(item, (exp.Identifier, exp.PrimaryKey, exp.Column)):
+        return
+    if not isinstance(item, exp.ColumnDef):
+        statement.record.refuse(
+            "unknown-property",
+            f"The judge does not know {item.sql('snowflake')[:60]} in a column list.",
+            "Give plain columns and a primary key.",
+        )
+        return
+    for constraint in item.args.get("constraints") or []:
+        kind = constraint.args.get("kind")
+        if not isinstance(kind, _CONSTRAINTS):
+            statement.record.refuse(
+                "unknown-property",
+                f"The judge does not know {constraint.sql('snowflake')[:60]} on a column.",
+                "Leave it out; policies and tags are for admins.",
+            )
+        elif isinstance(kind, exp.DefaultColumnConstraint):
+            statement.value(kind.this, Scope())
+            if kind.find(exp.Query) is not None:
+                statement.no_such("A default that is a query")
+
+
+def _clone_container(statement: Statement, tree: exp.Expr, kind: str) -> None:
+    """A clone of a schema or database carries every table in it."""
+    origin = tree.args["clone"].this
+    target = statement.writes[-1] if statement.writes else None
+    before = len(statement.writes)
+    container(statement, origin, kind)
+    if target is None or len(statement.writes) == before:
+        return
+    source = statement.writes.pop()
+    found = False
+    for table in statement.record.catalogue.tables.values():
+        name = table.name
+        if name.database != source.database or source.schema not in {"*", name.schema}:
+            continue
+        found = True
+        schema = name.schema if kind == "DATABASE" else target.schema
+        copy = ObjectName(target.database, schema, name.name, name.kind)
+        scan = TableScan(-1, exp.Table(), table)
+        statement.record.reads.add(name)
+        for column in table.columns:
+            base = frozenset({scan.base(column.name)})
+            statement.write(copy, column.name, Value(base, pure=True))
+    if not found:
+        statement.record.refuse(
+            "unknown-table",
+            f"{source.database} has no such {kind.lower()} in the catalogue.",
+            "Refresh the catalogue.",
+        )
+
+
 def _copy_of(statement: Statement, name: ObjectName, origin: exp.Expr) -> None:
     """A clone carries every column of its origin."""
     if not isinstance(origin, exp.Table):
@@ -85,7 +161,7 @@ def _copy_of(statement: Statement, name: ObjectName, origin: exp.Expr) -> None:
     if scan is None:
         return
     if scan.table.definition is not None:
-        statement.view_relation(scan.table, scan)
+        statement.view_relation(scan.table)
     statement.targets.add(scan.index)
     for column in scan.table.columns:
         statement.write(name, column.name, Value(frozenset({scan.base(column.name)}), pure=True))
@@ -94,6 +170,7 @@ def _copy_of(statement: Statement, name: ObjectName, origin: exp.Expr) -> None:
 
 def container(statement: Statement, node: exp.Expr, kind: str) -> None:
     """A schema or a database as what is written."""
+    statement.record.visited.add(id(node))
     parts = [stored(p) for p in (node.args.get("catalog"), node.args.get("db"), node.this) if p]
     if kind == "DATABASE" and len(parts) == 1:
         statement.writes.append(ObjectName(parts[0], "*", "*", "database"))
@@ -156,6 +233,8 @@ def alter(statement: Statement, tree: exp.Expr) -> None:
                 f"This form of ALTER TABLE is not judged: {action.sql('snowflake')[:60]}",
                 "Use the plain form of the statement, or ask an admin.",
             )
+        elif isinstance(action, exp.ColumnDef):
+            definition(statement, action)
         elif isinstance(action, (exp.AlterRename, exp.SwapTable)):
             other, there = statement.target(action.this)
             if name is not None and other is not None:

@@ -34,6 +34,13 @@ _TOKEN = re.compile(
 )
 
 _PREFIXES = frozenset({"NOT", "PRIOR", "DISTINCT", "EXPLAIN", "CONNECT_BY_ROOT", "INTERVAL", "ALL"})
+# Cyrillic, Greek and other letters that print like Latin ones.
+_LOOK_LATIN = frozenset(
+    "\u0405\u0406\u0408\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425"
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u04ae\u04bb\u04cf\u0501\u050d"
+    "\u051a\u051b\u051c\u051d\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1"
+    "\u03a4\u03a5\u03a7\u03b1\u03b9\u03bd\u03bf\u03c1\u03c5\u0131\u0261\u0578\u057d\u0585\u13a0"
+)
 _CHAINS = frozenset("+-*/%|&^<>=:~!?")
 _SET_WORDS = frozenset({"UNION", "EXCEPT", "INTERSECT", "MINUS", "JOIN"})
 
@@ -64,19 +71,25 @@ def _deceives(char: str) -> str | None:
 
 
 def _quoted_deceives(name: str) -> bool:
-    """Whether a quoted name hides characters or mixes alphabets that look alike."""
+    """Whether a quoted name hides characters, or passes letters off as Latin ones."""
     if name.isascii():
         return not name.isprintable()
-    if unicodedata.normalize("NFKC", name) != name:
-        return True
-    scripts = set()
+    alike = False
     for char in name:
         category = unicodedata.category(char)
         if category[0] in "CZ" and char != " ":
             return True
-        if category[0] == "L":
-            scripts.add(unicodedata.name(char, "UNKNOWN").split()[0])
-    return len(scripts & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "LISU"}) > 1
+        folded = unicodedata.normalize("NFKC", char)
+        if folded != char and len(folded) == 1 and folded.isascii() and folded.isalpha():
+            alike = alike or char not in "\u00aa\u00ba"
+        alike = alike or char in _LOOK_LATIN
+    return alike and any(c.isascii() and c.isalpha() for c in name) or _all_wide(name)
+
+
+def _all_wide(name: str) -> bool:
+    """A name that is nothing but another form of plain letters."""
+    folded = unicodedata.normalize("NFKC", name)
+    return folded != name and folded.isascii() and folded.isalpha()
 
 
 def _hides(text: str) -> bool:

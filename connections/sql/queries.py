@@ -12,8 +12,8 @@ from connections.sql.context import SessionContext
 from connections.sql.facts import ColumnName, Use
 from connections.sql.functions import is_aggregate
 from connections.sql.names import stored
-from connections.sql.relation import EMPTY, BaseColumn, Out, Relation, Value, merge
-from connections.sql.scope import Record, Scope, TableScan, ViewColumn
+from connections.sql.relation import EMPTY, BaseColumn, Out, Relation, Source, Value, merge
+from connections.sql.scope import Record, Scope, ViewColumn
 from connections.sql.sources import Sources
 
 _MODIFIERS = frozenset({"with_", "order", "limit", "offset"})
@@ -41,6 +41,7 @@ class Queries(Sources):
     """Binds whole queries to relations."""
 
     def query(self, node: exp.Expr, scope: Scope) -> Relation:
+        self.record.visited.add(id(node))
         outer, self.row_uses = self.row_uses, frozenset()
         try:
             if isinstance(node, exp.Select):
@@ -109,7 +110,8 @@ class Queries(Sources):
     def _cte(self, cte: exp.Expr, name: str, scope: Scope) -> Relation:
         names = cte.args["alias"].args.get("columns") or []
         body = cte.this
-        while isinstance(body, exp.Subquery) and not body.args.get("with_"):
+        while isinstance(body, exp.Subquery) and set(body.args) <= {"this"}:
+            self.record.visited.add(id(body))
             body = body.this
         recursive = isinstance(body, exp.Union) and any(
             not t.args.get("db") and stored(t.this) == name
@@ -120,6 +122,7 @@ class Queries(Sources):
             relation = self.query(cte.this, scope.beside())
             return self._renamed(relation, names) if names else relation
         self._refuse_shadow(name)
+        self.record.visited.add(id(body))
         inner = scope.beside()
         self._ctes(body, inner)
         relation = self.query(body.this, inner.beside())
@@ -213,6 +216,8 @@ class Queries(Sources):
                 scope.aliases.setdefault(stored(item.args["alias"]), item.this)
         connect = node.args.get("connect")
         if connect is not None:
+            if not scope.candidates("LEVEL"):
+                scope.parameters["LEVEL"] = EMPTY
             for part in connect.iter_expressions():
                 self.row_uses |= self.value(part, scope).used(Use.FILTERED)
         columns: list[Out] = []
@@ -280,6 +285,8 @@ class Queries(Sources):
     def _order(self, node: exp.Expr, scope: Scope, relation: Relation) -> None:
         order = node.args.get("order")
         if order is not None:
+            if not isinstance(node, exp.Select):
+                scope = Scope(scope.parent, scope.ctes, [Source("", relation)])
             for part in order.expressions:
                 self.row_uses |= self._ordering(part, scope, relation).used(Use.ORDERED)
         for key in ("limit", "offset"):
@@ -292,6 +299,8 @@ class Queries(Sources):
 
     def _ordering(self, node: exp.Expr, scope: Scope, relation: Relation) -> Value:
         inner = node.this if isinstance(node, exp.Ordered) else node
+        if node.args.get("with_fill"):
+            self.record.refuse("unknown-syntax", "The judge does not know WITH FILL.")
         found = _position(inner, relation)
         if found is None and isinstance(inner, exp.Column) and inner.args.get("table") is None:
             name = stored(inner.this)
@@ -340,46 +349,57 @@ class Queries(Sources):
 
     # views
 
-    def view_relation(self, table: Table, scan: TableScan) -> Relation:
+    def view_relation(self, table: Table) -> None:
         """Judge a view through its definition: where each of its columns comes from."""
         record = self.record
         if table.name in record.view_path or len(record.view_path) >= MAX_VIEW_DEPTH:
             record.refuse("view-cycle", f"The view {table.name} is defined by itself.")
-            return Relation()
-        if scan.base(table.columns[0].name).name in record.lineage if table.columns else False:
-            return Relation()
+            return
+        memo = record.catalogue.memo
+        inner = memo.get(table.name) if not record.view_path else None
+        if inner is None:
+            inner = self._view(table)
+            if not record.view_path:
+                memo[table.name] = inner
+        for problem in inner.problems:
+            record.refuse(problem.code, problem.text, problem.way_out)
+        record.reads |= inner.reads
+        record.functions |= inner.functions
+        record.unknown_functions |= inner.unknown_functions
+        record.lineage.update(inner.lineage)
+
+    def _view(self, table: Table) -> Record:
+        """The record of a view's own definition, with the lineage of its columns in it."""
+        inner = Record(
+            SessionContext(database=table.name.database, schema=table.name.schema),
+            self.record.catalogue,
+            view_path=(*self.record.view_path, table.name),
+        )
         tree = definition_query(table.definition or "")
         if tree is None:
-            record.refuse(
+            inner.refuse(
                 "unreadable-view",
                 f"The definition of the view {table.name} cannot be analysed.",
                 "Read its tables directly, or ask an admin to simplify the view.",
             )
-            return Relation()
-        inner = Record(
-            SessionContext(database=table.name.database, schema=table.name.schema),
-            record.catalogue,
-            lineage=record.lineage,
-            view_path=(*record.view_path, table.name),
-        )
+            return inner
         relation = Queries(inner).query(tree, Scope())
-        for problem in inner.problems:
-            record.refuse(
-                problem.code, f"In the view {table.name}: {problem.text}", problem.way_out
-            )
-        record.reads |= inner.reads
-        record.functions |= inner.functions
-        record.unknown_functions |= inner.unknown_functions
+        inner.problems = [
+            replace(p, text=f"In the view {table.name}: {p.text}") for p in inner.problems
+        ]
         if len(relation.columns) != len(table.columns) or relation.rest is not None:
-            record.refuse(
+            inner.refuse(
                 "stale-catalogue",
                 f"The view {table.name} and its definition have different columns.",
                 "Refresh the catalogue.",
             )
-            return relation
+            return inner
         for column, out in zip(table.columns, relation.columns, strict=True):
-            record.lineage[ColumnName(table.name, column.name)] = _origin(out.value, record)
-        return relation
+            inner.lineage[ColumnName(table.name, column.name)] = _origin(out.value, inner)
+        inner.scans.clear()
+        inner.by_node.clear()
+        inner.visited.clear()
+        return inner
 
 
 def _origin(value: Value, record: Record) -> ViewColumn:

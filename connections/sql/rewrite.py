@@ -44,5 +44,5 @@ def replace_scan(scan: TableScan, masks: Mapping[str, Mask], *, keep_name: bool 
 
 def render(tree: exp.Expr, prefix: str = "") -> str:
     """The text of a judged tree, on one line and without comments."""
-    text: str = tree.sql(dialect="snowflake", comments=False)
+    text: str = tree.sql(dialect="snowflake", comments=False, copy=False)
     return prefix + text

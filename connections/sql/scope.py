@@ -47,6 +47,7 @@ class Record:
     evaluated: set[BaseColumn] = field(default_factory=set)
     lineage: dict[ColumnName, ViewColumn] = field(default_factory=dict)
     view_path: tuple[ObjectName, ...] = ()
+    visited: set[int] = field(default_factory=set)
     aliases: int = 0
 
     def refuse(self, code: str, text: str, way_out: str = "") -> None:

@@ -40,7 +40,7 @@ class Sources(Values):
         super().__init__(record)
         self.row_uses: frozenset[Used] = frozenset()
 
-    def view_relation(self, table: Table, scan: TableScan) -> Relation:
+    def view_relation(self, table: Table) -> None:
         raise NotImplementedError
 
     def from_item(self, node: exp.Expr, scope: Scope) -> None:
@@ -125,7 +125,9 @@ class Sources(Values):
                 self.value(moment, Scope())
         this = node.this
         if isinstance(this, exp.DynamicIdentifier):
-            self._spell_out(node)
+            if not self._spell_out(node):
+                self._add(node, Relation(rest=EMPTY), scope)
+                return
             this = node.this
         if isinstance(this, exp.Func):
             self._add(node, self._table_function(this, scope), scope)
@@ -137,6 +139,7 @@ class Sources(Values):
         parts = table_parts(node)
         if parts is not None and not parts[0] and not parts[1] and parts[2] in scope.ctes:
             relation = scope.ctes[parts[2]]
+            self.record.visited.add(id(node))
             if not node.args.get("alias"):
                 node.set("alias", exp.TableAlias(this=this.copy()))
             self._add(node, relation, scope)
@@ -146,7 +149,7 @@ class Sources(Values):
             self._add(node, Relation(rest=EMPTY), scope)
             return
         if scan.table.definition is not None:
-            self.view_relation(scan.table, scan)
+            self.view_relation(scan.table)
         relation = Relation(
             tuple(
                 Out(c.name, Value(frozenset({scan.base(c.name)}), pure=True, type=c.type))
@@ -184,10 +187,11 @@ class Sources(Values):
         scan = TableScan(len(self.record.scans), node, table)
         self.record.scans.append(scan)
         self.record.by_node[id(node)] = scan
+        self.record.visited.add(id(node))
         self.record.reads.add(table.name)
         return scan
 
-    def _spell_out(self, node: exp.Table) -> None:
+    def _spell_out(self, node: exp.Table) -> bool:
         inner = node.this.this
         parts = split_dotted(inner.this) if _is_string(inner) else None
         if not parts or node.args.get("db"):
@@ -197,8 +201,9 @@ class Sources(Values):
                 "IDENTIFIER(…) names a table that only running would tell.",
                 "Write the table's name itself.",
             )
-            return
+            return False
         self.spell(node, parts)
+        return True
 
     def spell(self, node: exp.Table, parts: "list[exp.Identifier]") -> None:
         node.set("this", parts[-1])
@@ -221,6 +226,7 @@ class Sources(Values):
 
     def _derived(self, node: exp.Subquery, scope: Scope) -> None:
         inner = node.this
+        self.record.visited.add(id(node))
         if isinstance(inner, (exp.Table, exp.Lateral, exp.TableFromRows, exp.Values)):
             nested = scope.beside()
             self.from_item(inner, nested)
@@ -291,6 +297,7 @@ class Sources(Values):
         else:
             name = functions.function_name(node)
         self.record.functions.add(name)
+        self.record.visited.add(id(node))
         if name == "RESULT_SCAN":
             return self._result(node)
         columns = functions.TABLE_FUNCTIONS.get(name)
@@ -328,6 +335,8 @@ class Sources(Values):
         argument = arguments[0] if len(arguments) == 1 else None
         results = self.record.context.results
         found = None
+        if argument is not None:
+            self.record.visited.add(id(argument))
         if isinstance(argument, exp.Anonymous) and argument.name.upper() == "LAST_QUERY_ID":
             offset = _integer(argument.expressions[0]) if argument.expressions else -1
             if offset is not None and -len(results) <= offset < 0:

@@ -87,6 +87,7 @@ class Statement(Queries):
             )
             return None, None
         assert node is not None
+        self.record.visited.add(id(node))
         node.set("db", quoted(name.schema))
         node.set("catalog", quoted(name.database))
         if name not in self.writes:

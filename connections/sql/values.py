@@ -2,7 +2,7 @@
 
 from sqlglot import exp
 
-from connections.sql import functions
+from connections.sql import functions, stars
 from connections.sql.facts import Use
 from connections.sql.names import quoted, stored
 from connections.sql.relation import EMPTY, NO_USES, NONE, Relation, Used, Value, merge
@@ -90,14 +90,30 @@ LEAVES: frozenset[type[exp.Expr]] = frozenset(
 _COUNTS = (exp.Count, exp.ApproxDistinct, exp.Hll)
 
 
+# Comparisons that may have NULL on one side and then tell only whether the other is null.
+NULL_TESTS = frozenset({exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull})
+
+
+def tested_for_null(node: exp.Expr) -> exp.Expr | None:
+    """The side of a comparison that is only tested for null, if that is all it does."""
+    left, right = node.this, node.args.get("expression")
+    if isinstance(right, exp.Null):
+        return left
+    if isinstance(left, exp.Null) and not isinstance(node, exp.Is):
+        return right
+    return None
+
+
 def stands_bare(node: exp.Expr) -> bool:
     """Whether a column here is only passed on, counted, or tested for null."""
     parent = node.parent
     if isinstance(parent, exp.Distinct):
         parent = parent.parent
         return isinstance(parent, _COUNTS)
-    if isinstance(parent, exp.Is):
-        return isinstance(parent.expression, exp.Null)
+    if type(parent) in NULL_TESTS:
+        return tested_for_null(parent) is node
+    if isinstance(parent, exp.Nvl2):
+        return parent.this is node
     if isinstance(parent, exp.Alias):
         parent = parent.parent
     return isinstance(parent, (exp.Select, *_COUNTS))
@@ -118,8 +134,11 @@ class Values:
             return self.column(node, scope)
         if kind in LEAVES:
             return EMPTY
-        if kind is exp.Is and isinstance(node.args["expression"], exp.Null):
-            return self._null_test(node.this, scope)
+        if kind in NULL_TESTS:
+            tested = tested_for_null(node)
+            if tested is not None:
+                self.record.visited.add(id(node))
+                return self._null_test(tested, scope)
         if kind in PLAIN:
             return merge([self.value(child, scope) for child in node.iter_expressions()])
         if kind is exp.Alias:
@@ -131,6 +150,7 @@ class Values:
         if kind in {exp.Subquery, exp.Select, exp.Union, exp.Intersect, exp.Except}:
             return self.subquery(node, scope)
         if kind is exp.Exists:
+            self.record.visited.add(id(node))
             return self.subquery(node.this, scope)
         if kind is exp.Parameter:
             return self.parameter(node, scope)
@@ -148,7 +168,7 @@ class Values:
         if kind is exp.PropertyEQ:
             return self._property(node, scope)
         if kind is exp.Star:
-            return self._all(scope)
+            return self._star(node, "", scope)
         if kind is exp.DynamicIdentifier:
             return self._dynamic(node, scope)
         if kind is exp.Dot:
@@ -173,9 +193,10 @@ class Values:
     def _resolve(self, node: exp.Expr, scope: Scope) -> Value:
         this, table = node.this, node.args.get("table")
         if isinstance(this, exp.Star):
-            return self._all(scope, stored(table))
+            return self._star(this, stored(table), scope)
         if isinstance(this, exp.Parameter):
             return self._position(this, scope, stored(table))
+        self.record.visited.add(id(node))
         if node.args.get("join_mark"):
             self.record.refuse(
                 "outer-join-mark",
@@ -274,6 +295,16 @@ class Values:
             )
         return EMPTY
 
+    def _star(self, star: exp.Star, alias: str, scope: Scope) -> Value:
+        """What ``*`` stands for inside a function or an object literal."""
+        outs, rest = stars.expand(self, star, alias, scope)
+        values = [o.value for o in outs]
+        if rest is not None:
+            values.append(rest)
+        value = merge(values)
+        self.record.evaluated |= value.sources
+        return Value(value.sources, value.uses)
+
     def _all(self, scope: Scope, alias: str = "") -> Value:
         """Every column of one source or of all: what ``*`` stands for inside a function."""
         around: Scope | None = scope
@@ -293,6 +324,7 @@ class Values:
         return EMPTY
 
     def _dynamic(self, node: exp.Expr, scope: Scope) -> Value:
+        self.record.visited.add(id(node))
         self.record.refuse(
             "dynamic-name",
             "IDENTIFIER(…) names a column that only running would tell.",
@@ -303,6 +335,7 @@ class Values:
     def _dot(self, node: exp.Expr, scope: Scope) -> Value:
         tail = node.args["expression"]
         if isinstance(tail, exp.Func):
+            self.record.visited.add(id(tail))
             name = node.sql("snowflake").split("(", 1)[0].upper()
             self._unknown_function(name)
             return merge([self.value(c, scope) for c in tail.iter_expressions()])
@@ -313,6 +346,7 @@ class Values:
     def function(self, node: exp.Func, scope: Scope) -> Value:
         name = functions.function_name(node)
         self.record.functions.add(name)
+        self.record.visited.add(id(node))
         if not functions.is_known(node):
             self._unknown_function(name)
         if isinstance(node, _COUNTS):
@@ -322,7 +356,7 @@ class Values:
             rest = [self.value(c, scope) for k, c in node.args.items() if k != "this" and c]
             return merge([tested, *rest])
         if isinstance(node, exp.StarMap):
-            inner = self._all(scope) if isinstance(node.this, exp.Star) else self._args(node, scope)
+            inner = self._args(node, scope)
             return Value(inner.sources, inner.used(Use.ARGUMENT, name), keys=NONE)
         if isinstance(node, (exp.Struct, exp.JSONObject)):
             return self._object(node, scope, name)
@@ -397,7 +431,9 @@ class Values:
         uses: frozenset[Used] = inner.uses
         sources = inner.sources
         for part in node.args.get("partition_by") or []:
-            uses |= self.value(part, scope).used(Use.GROUPED)
+            by = self.value(part, scope)
+            sources |= by.sources
+            uses |= by.used(Use.GROUPED)
         order = node.args.get("order")
         if order is not None:
             by = self.value(order, scope)
