@@ -4,6 +4,7 @@ taken over by our client.
 
 import asyncio
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,8 @@ _AUTHENTICATOR = {
 }
 # The driver's own numbers for "no connection came about".
 _NO_CONNECTION = {250001, 250003, 251001, 251005, 251011, 290502, 290503, 290504}
+# Host and port, which whoever reads the message knows.
+_PREFIX = re.compile(r"^Failed to connect to DB: \S+?:\d+\. ")
 
 
 async def log_in(target: Target) -> UpstreamSession:
@@ -127,7 +130,7 @@ def _tokens(connection: Any) -> UpstreamSession:
 
 def _translated(error: driver.Error, target: Target) -> LoginRefused | UpstreamUnreachable:
     number = error.errno if isinstance(error.errno, int) else 0
-    message = _without_secrets(str(error.raw_msg or error), target)
+    message = _PREFIX.sub("", _without_secrets(str(error.raw_msg or error), target))
     refused = isinstance(error, driver.DatabaseError) and not isinstance(
         error, driver.OperationalError
     )

@@ -32,6 +32,7 @@ from connections.upstream.emulator.values import UNKNOWN_TYPE, Outcome, SqlError
 
 _IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_$]*$")
 _RESULTS_KEPT = 200
+_NOT_THE_USERS = {GLOBAL_DATABASE_NAME, "memory", "SNOWFLAKE"}
 
 
 class _Recent(OrderedDict[str, tuple[Any, ...]]):
@@ -91,7 +92,7 @@ class Engine(FakeSnow):
         found = self.duck_conn.cursor().execute(
             "SELECT database_name FROM duckdb_databases() WHERE NOT internal"
         )
-        return {name for (name,) in found.fetchall()} - {GLOBAL_DATABASE_NAME, "memory"}
+        return {name for (name,) in found.fetchall()} - _NOT_THE_USERS
 
     def connection(self, database: str | None, schema: str | None = None) -> Connection:
         """A connection of its own for one session; unknown names leave nothing current."""

@@ -14,6 +14,12 @@ _HIDDEN = "('_fs_information_schema', '_emulator', 'main')"
 _FORGET_VIEW = f"DELETE FROM {_SCHEMA}.view_texts WHERE database = ? AND schema = ? AND name = ?"  # noqa: S608
 _KEEP_VIEW = f"INSERT INTO {_SCHEMA}.view_texts VALUES (?, ?, ?, ?, now())"  # noqa: S608
 
+_TAG = f"INSERT OR REPLACE INTO {_SCHEMA}.tags VALUES (?, ?, ?, ?, 'PII', ?)"  # noqa: S608
+_TAG_REFERENCES = f"""CREATE VIEW SNOWFLAKE.ACCOUNT_USAGE.TAG_REFERENCES AS
+    SELECT *, 'GOVERNANCE' AS TAG_DATABASE, 'TAGS' AS TAG_SCHEMA, 'COLUMN' AS DOMAIN,
+        NULL::TIMESTAMPTZ AS OBJECT_DELETED, 'CLASSIFIED' AS APPLY_METHOD
+    FROM {_SCHEMA}.tags;"""  # noqa: S608
+
 _DATABASE = Template("""
 CREATE OR REPLACE VIEW ${db}._fs_information_schema._fs_views AS
 SELECT
@@ -68,11 +74,24 @@ def global_creation_sql() -> str:
         database VARCHAR, schema VARCHAR, name VARCHAR, text VARCHAR, created TIMESTAMPTZ,
         PRIMARY KEY (database, schema, name)
     );
+    CREATE TABLE IF NOT EXISTS {_SCHEMA}.tags (
+        OBJECT_DATABASE VARCHAR, OBJECT_SCHEMA VARCHAR, OBJECT_NAME VARCHAR, COLUMN_NAME VARCHAR,
+        TAG_NAME VARCHAR, TAG_VALUE VARCHAR,
+        PRIMARY KEY (OBJECT_DATABASE, OBJECT_SCHEMA, OBJECT_NAME, COLUMN_NAME, TAG_NAME)
+    );
+    ATTACH ':memory:' AS SNOWFLAKE;
+    CREATE SCHEMA SNOWFLAKE.ACCOUNT_USAGE;
+    {_TAG_REFERENCES}
     """
 
 
 def database_creation_sql(database: str) -> str:
     return _DATABASE.substitute(db=database, home=_SCHEMA, hidden=_HIDDEN)
+
+
+def tag_column(duck: Any, table: str, column: str, value: str) -> None:
+    """Let TAG_REFERENCES say that ``DATABASE.SCHEMA.TABLE`` holds personal data there."""
+    duck.execute(_TAG, [*table.split("."), column, value])
 
 
 def after(connection: Any, tree: Expr, sql: str) -> None:

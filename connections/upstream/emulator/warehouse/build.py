@@ -45,6 +45,19 @@ _TABLES = {
         SUBJECT VARCHAR(80), BODY VARCHAR(2000)""",
 }
 
+_PERSONAL = {
+    "SHOP.CRM.CONTACTS": {
+        "FULL_NAME": "name",
+        "EMAIL": "email",
+        "PHONE": "phone",
+        "SSN": "national identifier",
+        "CARD_NUMBER": "payment card",
+        "BIRTH_DATE": "date of birth",
+        "STREET": "address",
+    },
+    "SHOP.CRM.PAYMENTS": {"CARD_LAST4": "payment card"},
+}
+
 _OTHERS = (
     """CREATE OR REPLACE VIEW SHOP.RETAIL.REVENUE_BY_CITY AS
 SELECT c.CITY, c.COUNTRY, DATE_TRUNC('MONTH', o.ORDER_DATE) AS MONTH,
@@ -133,5 +146,8 @@ def build(
         if text.startswith("CREATE OR REPLACE VIEW"):
             name = text.split()[4]
             information.keep_view_text(duck, name.split("."), text)
+    for table, columns_of in _PERSONAL.items():
+        for column, value in columns_of.items():
+            information.tag_column(duck, table, column, value)
     duck.execute(f"CHECKPOINT {DATABASE}")
     connection.close()
