@@ -101,6 +101,18 @@ function reconnect() {
   connect();
 }
 
+// A part that stands for the whole page refetches the page's address as it is now: filters that were
+// set since it was drawn are in there, not in its hx-get.
+const firstQuery = location.search;
+
+document.addEventListener("htmx:configRequest", (event) => {
+  const { triggeringEvent, path } = event.detail;
+  if (!triggeringEvent?.type.startsWith("live:")) return;
+  const asked = new URL(path, location.href);
+  if (asked.pathname !== location.pathname || asked.search !== firstQuery) return;
+  event.detail.path = location.pathname + location.search;
+});
+
 if (address) {
   connect();
   window.addEventListener("online", reconnect);
