@@ -9,6 +9,7 @@ from connections.services.catalogues import (
     sweep_catalogues,
     sync_catalogue,
 )
+from connections.services.checks import test_connection
 from connections.services.credentials import key_statement, set_credential
 from connections.services.policies import (
     export_policy,
@@ -73,6 +74,7 @@ __all__ = [
     "sweep_catalogues",
     "sync_catalogue",
     "target_for",
+    "test_connection",
     "update_connection",
     "update_protection",
     "update_rule",

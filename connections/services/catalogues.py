@@ -1,16 +1,23 @@
 """What exists on a connection, read again on demand and when it has grown old."""
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
 from connections.models import Catalogue, CatalogueSync, Connection
 from connections.services.acting import actor_of, need_admin_of
+from connections.services.values import target_for
 from connections.sql.catalogue import Catalogue as CatalogueValue
+from connections.upstream.client import connect
+from connections.upstream.errors import LoginRefused, UpstreamFailure, UpstreamUnreachable
+from connections.upstream.metadata import CatalogueRead, read_catalogue
+from connections.upstream.types import Target
 from hoopweb.lib.errors import HoopwebError
 from recordings.services import audit
 
@@ -70,9 +77,11 @@ def sync_catalogue(sync_id: int) -> CatalogueSync | None:
         return None
     sync = CatalogueSync.objects.select_related("connection").get(pk=sync_id)
     try:
-        value = _read(sync)
+        found = async_to_sync(_read)(sync, target_for(sync.connection))
     except HoopwebError as error:
-        return _finish(sync, "failed", error.detail, str(error.fields.get("cure", "")))
+        return _finish(sync, "failed", error.detail)
+    except UpstreamFailure as error:
+        return _finish(sync, "failed", f"Snowflake said: {error}", _cure_of(error))
     except Exception as error:
         # The page has to say that it failed whatever happened; the log has the rest.
         log.exception("catalogue_sync_failed", connection=sync.connection.name)
@@ -82,11 +91,30 @@ def sync_catalogue(sync_id: int) -> CatalogueSync | None:
             f"Reading the catalogue failed unexpectedly ({type(error).__name__}).",
             "Test the connection, then read the catalogue again. The worker's log has the details.",
         )
-    return _finish(sync, "done", _keep(sync.connection, value))
+    return _finish(sync, "done", _keep(sync.connection, found.catalogue), " ".join(found.notes))
 
 
-def _read(sync: CatalogueSync) -> CatalogueValue:
-    raise NotImplementedError
+async def _read(sync: CatalogueSync, target: Target) -> CatalogueRead:
+    row = sync.connection
+    names = row.catalogue_databases or ([row.database] if row.database else [])
+    said: list[asyncio.Future[None]] = []
+
+    def progress(text: str) -> None:
+        said.append(asyncio.ensure_future(sync_to_async(_say_progress)(sync.pk, text)))
+
+    async with connect(target) as session:
+        found = await read_catalogue(session, names, progress=progress)
+    await asyncio.gather(*said)
+    return found
+
+
+def _cure_of(error: UpstreamFailure) -> str:
+    if isinstance(error, LoginRefused | UpstreamUnreachable):
+        return "Test the connection: it says which step fails and what helps."
+    return (
+        "Grant the role USAGE on the database and its schemas, or take the database out of the "
+        "connection's list. Then read the catalogue again."
+    )
 
 
 def _keep(connection: Connection, value: CatalogueValue) -> str:
@@ -124,9 +152,8 @@ def _finish(sync: CatalogueSync, state: str, detail: str, cure: str = "") -> Cat
     return sync
 
 
-def say_progress(sync: CatalogueSync, detail: str) -> None:
-    """Let the page know how far the reading is."""
-    CatalogueSync.objects.filter(pk=sync.pk, state="running").update(detail=detail[:400])
+def _say_progress(sync_id: int, detail: str) -> None:
+    CatalogueSync.objects.filter(pk=sync_id, state="running").update(detail=detail[:400])
 
 
 def sweep_catalogues() -> int:
@@ -151,7 +178,7 @@ def sweep_catalogues() -> int:
     return sent
 
 
-def _stale(limit: object) -> list[Connection]:
+def _stale(limit: datetime) -> list[Connection]:
     """Open connections with a catalogue that nobody has looked at again since ``limit``.
 
     A first reading is asked for by a person, once the credential works; a failed one waits as

@@ -11,7 +11,7 @@ from hoopweb.lib.errors import InvalidRequest
 
 SNOWFLAKE_DOMAINS = (".snowflakecomputing.com", ".snowflakecomputing.cn")
 # Words that stand in the address of a page.
-RESERVED = frozenset({"new"})
+RESERVED = frozenset({"new", "simulate"})
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,118}")
 _HOST = re.compile(r"(?=.{1,200}\Z)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")

@@ -27,6 +27,7 @@ class Kind:
     label: str
     pattern: re.Pattern[str]
     masks: tuple[Mask, ...] = ()
+    sample: str = "secret value"
 
 
 def _words(pattern: str) -> re.Pattern[str]:
@@ -42,18 +43,61 @@ _THOUSANDS: Mask = ("bucket", {"size": 10_000})
 
 # In order: the first that fits names the column.
 _KINDS = (
-    Kind("an e-mail address", _words("E?_?MAIL|E_?MAIL_?ADDR(?:ESS)?"), (_DOMAIN,)),
-    Kind("a social security number", _words(f"SSN|SOCIAL_SEC(?:URITY)?(?:_?{_NO})?")),
-    Kind("an identity document", _words("PASSPORT|NATIONAL_ID|TAX_?ID|TIN|NINO|LICEN[CS]E")),
-    Kind("a card number", _words(f"(?:CREDIT_?)?CARD(?:_?{_NO})?|CC_?{_NO}|PAN"), (_LAST4,)),
-    Kind("a bank account", _words(f"IBAN|BANK_?ACCOUNT|ACCOUNT_?{_NO}|SORT_?CODE"), (_LAST4,)),
-    Kind("a phone number", _words("PHONE|MOBILE|CELL|TEL|TELEPHONE|FAX|MSISDN"), (_LAST4,)),
-    Kind("a date of birth", _words("DOB|BIRTH|BIRTH_?(?:DATE|DAY)|BORN"), (_YEAR,)),
-    Kind("a person's name", _words("(?:FIRST|LAST|FULL|MIDDLE|MAIDEN|SUR|FAMILY|GIVEN)_?NAME")),
-    Kind("a home address", _words("STREET|(?:HOME_|POSTAL_)?ADDR(?:ESS)?(?:_LINE)?")),
-    Kind("an IP address", _words("IP|IP_?ADDR(?:ESS)?")),
+    Kind(
+        "an e-mail address",
+        _words("E?_?MAIL|E_?MAIL_?ADDR(?:ESS)?"),
+        (_DOMAIN,),
+        sample="ada@example.com",
+    ),
+    Kind(
+        "a social security number",
+        _words(f"SSN|SOCIAL_SEC(?:URITY)?(?:_?{_NO})?"),
+        sample="078-05-1120",
+    ),
+    Kind(
+        "an identity document",
+        _words("PASSPORT|NATIONAL_ID|TAX_?ID|TIN|NINO|LICEN[CS]E"),
+        sample="C01X00T47",
+    ),
+    Kind(
+        "a card number",
+        _words(f"(?:CREDIT_?)?CARD(?:_?{_NO})?|CC_?{_NO}|PAN"),
+        (_LAST4,),
+        sample="4111 1111 1111 1111",
+    ),
+    Kind(
+        "a bank account",
+        _words(f"IBAN|BANK_?ACCOUNT|ACCOUNT_?{_NO}|SORT_?CODE"),
+        (_LAST4,),
+        sample="DE89 3704 0044 0532 0130 00",
+    ),
+    Kind(
+        "a phone number",
+        _words("PHONE|MOBILE|CELL|TEL|TELEPHONE|FAX|MSISDN"),
+        (_LAST4,),
+        sample="+1 212 555 0188",
+    ),
+    Kind(
+        "a date of birth",
+        _words("DOB|BIRTH|BIRTH_?(?:DATE|DAY)|BORN"),
+        (_YEAR,),
+        sample="1987-06-14",
+    ),
+    Kind(
+        "a person's name",
+        _words("(?:FIRST|LAST|FULL|MIDDLE|MAIDEN|SUR|FAMILY|GIVEN)_?NAME"),
+        sample="Ada Lovelace",
+    ),
+    Kind(
+        "a home address",
+        _words("STREET|(?:HOME_|POSTAL_)?ADDR(?:ESS)?(?:_LINE)?"),
+        sample="12 St James Square",
+    ),
+    Kind("an IP address", _words("IP|IP_?ADDR(?:ESS)?"), sample="192.0.2.44"),
     Kind("pay", _words("SALARY|INCOME|WAGE"), (_THOUSANDS,)),
-    Kind("a secret", _words("PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_?TOKEN")),
+    Kind(
+        "a secret", _words("PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_?TOKEN"), sample="hunter2-or-so"
+    ),
 )
 # EMAIL_VERIFIED or CARD_TYPE tell about the value without holding it.
 _ABOUT = re.compile(
@@ -119,23 +163,41 @@ def kind_of(name: str) -> Kind | None:
     return next((kind for kind in _KINDS if kind.pattern.search(words)), None)
 
 
+def sample_of(column: str, column_type: str = "TEXT") -> Any:
+    """A made-up value of the kind that a column's name promises, to show a mask on."""
+    of = family(column_type)
+    if of is Family.NUMBER:
+        return 48_213
+    if of in {Family.DATE, Family.TIMESTAMP}:
+        return "1987-06-14"
+    kind = kind_of(column)
+    return kind.sample if kind else "secret value"
+
+
 def _mask(kind: Kind, column_type: str) -> Mask:
     fitting = (mask for mask in kind.masks if STRATEGIES[mask[0]].fits(column_type))
     return next(fitting, ("redact", {}))
 
 
 def covers(protections: Iterable[Protection], table: Table, column: Column) -> Protection | None:
-    """The protection, enabled or not, that names this column or a tag of it."""
+    """The first protection, enabled or not, that names this column or a tag of it."""
     name = table.name
     for item in protections:
-        if item.tag:
-            if any(fnmatchcase(tag.upper(), item.tag.upper()) for tag in column.tags):
-                return item
-        elif (
-            fnmatchcase(column.name, item.column)
-            and fnmatchcase(name.name, item.table)
-            and fnmatchcase(name.schema, item.schema)
-            and fnmatchcase(name.database, item.database)
+        hit = (
+            any(_same(tag, item.tag) for tag in column.tags)
+            if item.tag
+            else _same(column.name, item.column)
+        )
+        if (
+            hit
+            and _same(name.name, item.table)
+            and _same(name.schema, item.schema)
+            and _same(name.database, item.database)
         ):
             return item
     return None
+
+
+def _same(value: str, pattern: str) -> bool:
+    """As the judge compares: by glob, without regard to case."""
+    return pattern == "*" or fnmatchcase(value.casefold(), pattern.casefold())

@@ -1,5 +1,6 @@
 """Registering a connection, changing it, and closing it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -9,6 +10,8 @@ from accounts.models import User
 from connections.models import Connection
 from connections.services import places
 from connections.services.acting import actor_of, need_admin, need_admin_of
+from connections.services.credentials import set_credential
+from connections.services.policies import install_default_policy
 from hoopweb.lib.errors import Conflict, InvalidRequest
 from recordings.services import audit
 
@@ -42,17 +45,17 @@ def register_connection(
     by: User | None,
     name: str,
     account: str,
+    credential: Mapping[str, Any] | None = None,
     with_default_policy: bool = True,
     address: str | None = None,
     **settings: Any,
 ) -> Connection:
     """A new connection, with the default rules unless the caller brings its own.
 
-    ``settings`` are the other names of ``FIELDS``. Raises InvalidRequest with ``errors`` by field,
+    ``settings`` are the other names of ``FIELDS``; ``credential`` is what ``set_credential`` takes,
+    and either both come to be or neither. Raises InvalidRequest with ``errors`` by field,
     Conflict when the name is taken.
     """
-    from connections.services.policies import install_default_policy
-
     need_admin(by, "register a connection")
     values = places.checked_place({"name": name, "account": account, **_known(settings)})
     try:
@@ -67,6 +70,8 @@ def register_connection(
                 after=settings_of(connection),
                 address=address,
             )
+            if credential is not None:
+                set_credential(connection=connection, by=by, address=address, **credential)
             if with_default_policy:
                 install_default_policy(connection=connection, by=by, address=address)
     except IntegrityError as error:

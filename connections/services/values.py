@@ -2,18 +2,16 @@
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from connections.judge import Ruleset, SessionContext
 from connections.models import Catalogue as CatalogueRow
 from connections.models import Connection, Credential
 from connections.sql.catalogue import Catalogue
+from connections.upstream.types import Method, Target
 from hoopweb.lib.crypto import CryptoError
 from hoopweb.lib.errors import HoopwebError
-
-if TYPE_CHECKING:
-    from connections.upstream.types import Target
 
 V = TypeVar("V")
 
@@ -91,10 +89,8 @@ def context_for(connection: Connection) -> SessionContext:
     )
 
 
-def target_for(connection: Connection) -> "Target":
+def target_for(connection: Connection) -> Target:
     """Where and as whom to log in, with the secret opened: keep it no longer than the login."""
-    from connections.upstream.types import Method, Target
-
     credential = Credential.objects.filter(connection=connection).first()
     if credential is None:
         raise HoopwebError(
