@@ -10,7 +10,7 @@ import time
 import uuid
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import requests
@@ -41,7 +41,7 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.port}"
         self._extra = env
 
-    def __enter__(self) -> "Stack":
+    def __enter__(self) -> Self:
         try:
             self._start()
         except BaseException:

@@ -23,7 +23,7 @@ def write(mark: str) -> str:
 
 def pending(stack):
     return stack.rows(
-        "SELECT id, digest FROM approvals_approvalrequest WHERE state = 'pending' ORDER BY created_at"
+        "SELECT id, digest FROM approvals_approvalrequest WHERE state = 'pending' ORDER BY 1"
     )
 
 
