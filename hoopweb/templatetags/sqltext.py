@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers.sql import SqlLexer
-from pygments.token import Error, Keyword, Name, Operator, _TokenType, is_token_subtype
+from pygments.token import Error, Keyword, Name, Operator, String, _TokenType, is_token_subtype
 
 # A statement longer than this is shown as it came: formatting it would cost more than it tells.
 FORMAT_LIMIT = 20_000
@@ -34,7 +34,10 @@ class _Lexer(SqlLexer):
         self, text: str, stack: Iterable[str] = ("root",)
     ) -> Iterator[tuple[int, _TokenType, str]]:
         for index, kind, value in super().get_tokens_unprocessed(text, stack):
-            if is_token_subtype(kind, Keyword) or is_token_subtype(kind, Name):
+            if kind is String.Symbol:
+                # What stands in double quotes is a name here, not a text.
+                kind = Name  # noqa: PLW2901
+            elif is_token_subtype(kind, Keyword) or is_token_subtype(kind, Name):
                 after = text[index + len(value) : index + len(value) + 1]
                 if len(value) == 1 or after == "." or text[max(0, index - 1) : index] == ".":
                     kind = Name  # noqa: PLW2901
@@ -57,17 +60,23 @@ class Line:
     sign: str = ""
 
 
-def tidy(text: str, *, fold_case: bool = False) -> str:
+def tidy(text: str, *, fold_case: bool = False, fine: bool = False) -> str:
     """``text`` broken into clauses, or as it is where that cannot be done.
 
-    ``fold_case`` raises names and keywords, never what stands in quotes.
+    ``fold_case`` raises names and keywords, never what stands in quotes; ``fine`` gives each
+    item of a list its own line.
     """
     if len(text) > FORMAT_LIMIT:
         return text
     case = "upper" if fold_case else None
     try:
         pretty = sqlparse.format(
-            text, reindent=True, indent_width=2, keyword_case=case, identifier_case=case
+            text,
+            reindent=True,
+            indent_width=2,
+            wrap_after=0 if fine else 72,
+            keyword_case=case,
+            identifier_case=case,
         )
     except (sqlparse.exceptions.SQLParseError, RecursionError):
         return text
@@ -108,7 +117,7 @@ def lines(text: str) -> tuple[Line, ...]:
 
 def difference(sent: str, given: str) -> tuple[Line, ...]:
     """What was taken out of and put into the agent's text, both laid out alike first."""
-    old, new = lines(tidy(given)), lines(tidy(sent))
+    old, new = lines(tidy(given, fine=True)), lines(tidy(sent, fine=True))
     if max(len(old), len(new)) > DIFF_LINES:
         return ()
     # Compared without regard to case and spacing outside quotes; shown as written.
@@ -123,5 +132,17 @@ def difference(sent: str, given: str) -> tuple[Line, ...]:
     return tuple(shown)
 
 
+def listing(shown: tuple[Line, ...]) -> SafeString:
+    """The lines as they stand inside a ``<pre>``, where a template's own white space would show."""
+    classes = {"": "sql-line", "+": "sql-line is-added", "-": "sql-line is-removed"}
+    tags = {"": "{}", "+": "<ins>{}</ins>", "-": "<del>{}</del>"}
+    return mark_safe(  # noqa: S308  every line was escaped by lines()
+        "".join(
+            f'<span class="{classes[line.sign]}">{tags[line.sign].format(line.html)}\n</span>'
+            for line in shown
+        )
+    )
+
+
 def _keys(text: str) -> list[str]:
-    return [line.strip().rstrip("; ") for line in tidy(text, fold_case=True).split("\n")]
+    return [line.strip().rstrip("; ") for line in tidy(text, fold_case=True, fine=True).split("\n")]

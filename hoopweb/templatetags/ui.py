@@ -2,14 +2,16 @@
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 
 import heroicons
+import structlog
 from django import template
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.template.loader import get_template
 from django.utils.safestring import SafeString, mark_safe
 
 from hoopweb.templatetags import drawing, sqltext, words
@@ -18,10 +20,25 @@ register = template.Library()
 
 # Server-drawn rows of a grid; more than that and static/js/grid.js takes over.
 GRID_ROWS = 100
+_Values = Callable[..., dict[str, Any]]
 _NUMBERS = frozenset({"fixed", "real", "number", "integer", "int", "float", "decimal", "double"})
 
 
 # Icons and small marks
+
+
+def _mark(template_name: str, *, name: str | None = None) -> Callable[[_Values], Any]:
+    """An inclusion tag for marks that stand in running text: no white space around them."""
+
+    def register_tag(values: _Values) -> Any:
+        @wraps(values)
+        def draw(*args: Any, **kwargs: Any) -> SafeString:
+            drawn = get_template(template_name).render(values(*args, **kwargs))
+            return mark_safe(drawn.strip())  # noqa: S308  drawn by an escaping template
+
+        return register.simple_tag(draw, name=name or values.__name__)
+
+    return register_tag
 
 
 @lru_cache(maxsize=512)
@@ -42,7 +59,7 @@ def icon(name: str, size: int = 16, extra: str = "") -> SafeString:
     return _icon(str(name), size, str(extra))
 
 
-@register.inclusion_tag("components/state.html")
+@_mark("components/state.html")
 def state(value: object, *, large: bool = False, bare: bool = False) -> dict[str, Any]:
     return {
         "sign": words.sign(words.STATES, value),
@@ -56,7 +73,7 @@ def _decision_key(effect: object, *, masked: bool) -> str:
     return "masked" if masked and str(effect) == "allow" else str(effect)
 
 
-@register.inclusion_tag("components/decision.html")
+@_mark("components/decision.html")
 def decision(effect: object, *, masked: bool = False, large: bool = False) -> dict[str, Any]:
     key = _decision_key(effect, masked=masked)
     return {"sign": words.sign(words.DECISIONS, key), "value": key, "large": large}
@@ -72,12 +89,12 @@ def state_sign(value: object) -> words.Sign:
     return words.sign(words.STATES, value)
 
 
-@register.inclusion_tag("components/badge.html")
+@_mark("components/badge.html")
 def badge(value: str, *, digest: str = "", note: str = "") -> dict[str, Any]:
     return {"sign": words.sign(words.BADGES, value), "digest": digest, "note": note}
 
 
-@register.inclusion_tag("components/principal.html")
+@_mark("components/principal.html")
 def principal(
     name: str, *, kind: str = "agent", on_behalf_of: str = "", url: str = "", large: bool = False
 ) -> dict[str, Any]:
@@ -90,7 +107,7 @@ def principal(
     }
 
 
-@register.inclusion_tag("components/object.html", name="object")
+@_mark("components/object.html", name="object")
 def object_name(
     name: object, *, masked: bool = False, kind: str = "table", url: str = "", tag: str = ""
 ) -> dict[str, Any]:
@@ -105,7 +122,7 @@ def object_name(
     }
 
 
-@register.inclusion_tag("components/when.html")
+@_mark("components/when.html")
 def when(moment: datetime | None, *, prefix: str = "", empty: str = "—") -> dict[str, Any]:
     if moment is None:
         return {"moment": None, "empty": empty}
@@ -119,14 +136,14 @@ def when(moment: datetime | None, *, prefix: str = "", empty: str = "—") -> di
     }
 
 
-@register.inclusion_tag("components/copy.html")
+@_mark("components/copy.html")
 def copy(
     text: object, *, shown: str = "", what: str = "value", mono: bool = True
 ) -> dict[str, Any]:
     return {"text": str(text), "shown": shown or str(text), "what": what, "mono": mono}
 
 
-@register.inclusion_tag("components/kbd.html")
+@_mark("components/kbd.html")
 def kbd(*keys: str) -> dict[str, Any]:
     return {"keys": keys}
 
@@ -181,18 +198,28 @@ def sql(
                 "key": "sent",
                 "label": "Sent",
                 "text": sent,
-                "lines": sqltext.lines(sqltext.tidy(sent)),
+                "html": sqltext.listing(sqltext.lines(sqltext.tidy(sent))),
             }
         )
     if given:
         panes.append(
-            {"key": "given", "label": "Given", "text": given, "lines": sqltext.lines(given)}
+            {
+                "key": "given",
+                "label": "Given",
+                "text": given,
+                "html": sqltext.listing(sqltext.lines(given)),
+            }
         )
     if sent and given:
         changed = sqltext.difference(sent, given)
         if changed:
             panes.append(
-                {"key": "difference", "label": "Difference", "lines": changed, "difference": True}
+                {
+                    "key": "difference",
+                    "label": "Difference",
+                    "html": sqltext.listing(changed),
+                    "difference": True,
+                }
             )
     return {
         "panes": panes,
@@ -365,6 +392,12 @@ def kind(field: BoundField) -> str:
 def level(message: Any) -> words.Sign:
     """The sign of a Django message, by its level."""
     return words.sign(words.LEVELS, getattr(message, "level_tag", message) or "info")
+
+
+@register.simple_tag
+def request_reference() -> str:
+    """The id under which the logs know this request; what an error page asks people to quote."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
 
 
 @register.simple_tag(takes_context=True)
