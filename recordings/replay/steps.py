@@ -105,8 +105,12 @@ def steps_of(events: Sequence[Event]) -> list[Step]:
             statement=story.number if story else 0,
             payloads=[p for p in event.payloads if isinstance(p, dict)],
         )
-        if before is not None and event.at - before >= _GAP:
-            step.gap = words.duration(event.at - before)
+        silence = event.at - (before or event.at)
+        if silence >= _GAP:
+            # Whole seconds: a silence is felt, not measured.
+            step.gap = words.duration(timedelta(seconds=round(silence.total_seconds()))).replace(
+                ".0 s", " s"
+            )
         before = event.at
         try:
             _dress(step, story or _Story(0))
@@ -211,9 +215,10 @@ def outputs(decision: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _approval_requested(step: Step, story: _Story) -> None:
     story.request = step.data
     reviewers = step.data.get("reviewers") or []
+    until = moment(step.data.get("expires_at"))
     step.shown = {
         "who": f"a reviewer of {', '.join(reviewers)}" if reviewers else "any reviewer",
-        "expires_at": moment(step.data.get("expires_at")),
+        "within": words.duration(until - step.at) if until else "",
     }
 
 

@@ -17,7 +17,7 @@ from recordings import services
 from recordings.findings import Verification
 from recordings.models import Event, Payload, Session
 from recordings.payloads import PayloadDamagedError
-from recordings.replay import PAGE_ROWS, Step, read_rows, steps_of
+from recordings.replay import PAGE_ROWS, Step, outline_of, read_rows, steps_of
 from recordings.replay.rows import STEP_ROWS
 from recordings.verify import PAGE_BYTES, snapshot, verify_session
 from recordings.views.reading import actor_of, note, payload_or_404, session_or_404
@@ -92,7 +92,7 @@ def _context(
     last = events[-1].at if events else session.started_at
     return {
         "session": session,
-        "all_steps": steps,
+        "outline": outline_of(steps),
         "verification": verification,
         "lasted": last - session.started_at,
         "statements": sum(event.kind == "statement" for event in events),

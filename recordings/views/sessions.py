@@ -36,6 +36,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
         "page": found,
         "lines": [(row, tallies[row.pk]) for row in found.rows],
         "filtered": bool(wanted),
+        "clear_url": "?" if wanted else "",
         "total": rows.count(),
         "now": timezone.now(),
     }

@@ -49,6 +49,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "newer": newer,
         "total": rows.count(),
         "filtered": bool(wanted),
+        "clear_url": "?" if wanted else "",
         "wrong": wrong,
         "end": end,
         "badge": "broken" if wrong or end else "verified",
