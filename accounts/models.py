@@ -54,6 +54,12 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.name or self.username
 
+    def get_full_name(self) -> str:
+        return str(self)
+
+    def get_short_name(self) -> str:
+        return str(self)
+
     @cached_property
     def _scopes(self) -> dict[str, Scope]:
         """Role to scope, read once per request."""
