@@ -19,6 +19,17 @@ def main() -> None:
     owner = factories.person("olga", Role.DEVELOPER)
     agent = factories.agent("cleaner", owner=owner)
     factories.allow(connection, agent)
+    # Reads of people's data wait for a reviewer here.
+    vault = factories.connection("vault")
+    vault.port = connection.port
+    vault.save()
+    vault.rules.create(
+        slug="reads-of-people",
+        position=0,
+        effect="review",
+        match={"classes": ["select"], "objects": ["SHOP.CRM.*"]},
+    )
+    factories.allow(vault, agent)
     factories.person("rita", Role.REVIEWER)
     factories.person("otto", Role.AUDITOR)
     factories.person("ada", Role.ADMIN)

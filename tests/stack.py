@@ -162,7 +162,7 @@ class Stack:
             try:
                 answer = requests.post(
                     f"{self.url}/api/v1/statements",
-                    json={"connection": "shop", "sql": sql, "wait": wait, **body},
+                    json={"sql": sql, "wait": wait, "connection": "shop", **body},
                     headers={**self.bearer, "Idempotency-Key": key},
                     timeout=wait + 20,
                 )
