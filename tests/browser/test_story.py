@@ -1,4 +1,4 @@
-"""The main job: an agent asks, a person approves, the statement runs masked, the session replays."""
+"""An agent asks, a person approves, rows come back masked, an auditor replays."""
 
 from concurrent.futures import ThreadPoolExecutor
 
