@@ -1,69 +1,21 @@
 """One call from text to verdict: analyse, decide, rewrite. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 
-from sqlglot import exp
-
-from connections.masking.strategies import PLACEHOLDER, column_salt, masked, strictest
-from connections.policy.engine import decide
-from connections.policy.protections import Protections, column_tags
-from connections.policy.types import (
-    AppliedProtection,
-    Decision,
-    Effect,
-    Protection,
-    Reason,
-    Rule,
-    Subject,
-)
+from connections.masking.cache import VerdictCache
+from connections.masking.judgement import Judgement
+from connections.masking.pool import WorkerPool
+from connections.masking.verdict import Request, Ruleset, Verdict
+from connections.policy.types import Subject
+from connections.sql import guard
 from connections.sql.analyse import analyse
-from connections.sql.analysis import Analysis
 from connections.sql.catalogue import Catalogue
 from connections.sql.context import PriorResult, SessionContext
-from connections.sql.facts import ColumnName, Facts, Problem, Use
-from connections.sql.relation import BaseColumn
-from connections.sql.rewrite import Mask, render, replace_scan
-from connections.sql.scope import TableScan
 
 __all__ = ["PriorResult", "Ruleset", "SessionContext", "Verdict", "judge"]
 
-_WRITES = ("insert", "update", "delete", "merge", "truncate", "create-", "alter-", "call", "set")
-_SILENT = frozenset({Use.NULL_TESTED, Use.COUNTED})
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is known, what is decided, and the only text that may be sent.
-
-    ``sql_sent`` is None when the decision is deny; ``masked_outputs`` are 0-based positions.
-    ``sql_shown`` is the text sent without the salts in it: the one to show and record.
-    ``copies`` are columns that become protected, and by what, in the transaction of the outcome.
-    """
-
-    facts: Facts
-    decision: Decision
-    sql_given: str
-    sql_sent: str | None = None
-    output_names: tuple[str, ...] = ()
-    masked_outputs: tuple[int, ...] = ()
-    masks: bool = False
-    sql_shown: str | None = None
-    copies: tuple[tuple[ColumnName, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ruleset:
-    """The rules and protections in force, at one policy revision."""
-
-    rules: tuple[Rule, ...] = ()
-    protections: tuple[Protection, ...] = ()
-    revision: int = 0
-    salt: str = ""
-    compiled: Protections = field(init=False, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "compiled", Protections(self.protections))
+CACHE = VerdictCache()
+POOL = WorkerPool()
 
 
 def judge(
@@ -73,212 +25,25 @@ def judge(
     catalogue: Catalogue,
     ruleset: Ruleset,
     subject: Subject,
-    estimate: dict[str, int] | None = None,
+    estimate: Mapping[str, int] | None = None,
 ) -> Verdict:
     """Say what ``sql`` would touch, decide, and render the only text that may run. Never raises
     for any input: what cannot be proved is a deny with its reason. ``estimate`` carries expected
     ``bytes`` and ``rows`` where they are known.
+
+    A verdict on the same text in the same circumstances is given again from a bounded cache. A
+    text that is large or deep enough to be a danger is judged by a process that can be ended.
     """
-    analysis = analyse(sql, context, catalogue)
-    return _Judgement(sql, analysis, catalogue, ruleset).verdict(subject, estimate)
-
-
-class _Judgement:
-    """One statement between its analysis and its verdict."""
-
-    def __init__(
-        self, sql: str, analysis: Analysis, catalogue: Catalogue, ruleset: Ruleset
-    ) -> None:
-        self.sql = sql
-        self.analysis = analysis
-        self.catalogue = catalogue
-        self.ruleset = ruleset
-        self._met: dict[ColumnName, tuple[list[Protection], bool]] = {}
-
-    def verdict(self, subject: Subject, estimate: dict[str, int] | None) -> Verdict:
-        analysis = self.analysis
-        copies = self._copies()
-        facts = replace(analysis.facts, flags=analysis.facts.flags | self._flags(copies))
-        applied = self._applied()
-        tags = {t for c in facts.columns for t in column_tags(c.column, self.catalogue)}
-        decision = decide(
-            facts,
-            subject=subject,
-            rules=self.ruleset.rules,
-            protections=applied,
-            tags=tags,
-            estimate=estimate,
-        )
-        names = tuple(o.name for o in analysis.outputs)
-        if decision.effect == Effect.DENY or analysis.tree is None:
-            return Verdict(facts, decision, self.sql, output_names=names)
-        reviewed_copy = bool(copies) and decision.effect == Effect.REVIEW
-        failed = None if reviewed_copy else self._rewrite()
-        if failed is not None:
-            facts = replace(facts, problems=(*facts.problems, failed))
-            reason = Reason(failed.code, failed.text, way_out=failed.way_out)
-            return Verdict(facts, Decision(Effect.DENY, (reason,)), self.sql, output_names=names)
-        sent = render(analysis.tree, analysis.prefix)
-        positions = tuple(
-            i
-            for i, out in enumerate(analysis.outputs)
-            if any(self._protections(s)[0] for s in out.value.sources)
-        )
-        return Verdict(
-            facts,
-            decision,
-            self.sql,
-            sql_sent=sent,
-            output_names=names if self._returns_rows() else (),
-            masked_outputs=positions if self._returns_rows() and not reviewed_copy else (),
-            masks=bool(self._masked_uses()) and not reviewed_copy,
-            sql_shown=self._without_salts(sent),
-            copies=copies if reviewed_copy else (),
-        )
-
-    def _returns_rows(self) -> bool:
-        return self.analysis.facts.statement_class == "select"
-
-    # protections
-
-    def _protections(self, base: BaseColumn) -> tuple[list[Protection], bool]:
-        """What protects a column, and whether it is derived from what is protected."""
-        name = base.name
-        known = self._met.get(name)
-        if known is not None:
-            return known
-        found = self.ruleset.compiled.of(name, self.catalogue)
-        derived = False
-        view = self.analysis.lineage.get(name)
-        if view is not None and not found:
-            for source in sorted(view.sources):
-                more = self.ruleset.compiled.of(source, self.catalogue)
-                if more:
-                    found += more
-                    derived = derived or source != view.passed
-        self._met[name] = (found, derived)
-        return found, derived
-
-    def _masked_uses(self) -> list[tuple[BaseColumn, Use]]:
-        return [
-            (base, use)
-            for base, use, _ in self.analysis.uses
-            if use not in _SILENT and self._protections(base)[0]
-        ]
-
-    def _applied(self) -> tuple[AppliedProtection, ...]:
-        uses: dict[tuple[str, str, str], set[str]] = {}
-        for base, use, _ in self.analysis.uses:
-            for protection in self._protections(base)[0]:
-                key = (protection.id, str(base.name), protection.strategy)
-                uses.setdefault(key, set()).add(str(use))
-        return tuple(
-            AppliedProtection(id_, column, strategy, tuple(sorted(found)))
-            for (id_, column, strategy), found in sorted(uses.items())
-        )
-
-    # writes
-
-    def _is_write(self) -> bool:
-        return self.analysis.facts.statement_class.startswith(_WRITES)
-
-    def _copies(self) -> tuple[tuple[ColumnName, str], ...]:
-        found = []
-        for written in self.analysis.written:
-            for base in sorted(written.sources, key=lambda b: (b.name, b.scan)):
-                for protection in self._protections(base)[0]:
-                    pair = (written.column, protection.id)
-                    if pair not in found:
-                        found.append(pair)
-        return tuple(found)
-
-    def _flags(self, copies: Sequence[object]) -> set[str]:
-        flags = set()
-        if copies:
-            flags.add("copies-protected")
-        if self._is_write():
-            copied = {b for w in self.analysis.written for b in w.sources}
-            tested = [
-                base
-                for base, use in self._masked_uses()
-                if use is not Use.PROJECTED or base not in copied
-            ]
-            if tested:
-                flags.add("tests-protected")
-            tree = self.analysis.tree
-            if tree is not None and _writes_mask(tree):
-                flags.add("writes-mask")
-        for name, old, _, _ in self.analysis.moved:
-            column = BaseColumn(-1, ColumnName(name, old))
-            if self._protections(column)[0]:
-                flags.add("moves-protected")
-        return flags
-
-    # rewriting
-
-    def _rewrite(self) -> Problem | None:
-        analysis = self.analysis
-        writing = self._is_write()
-        for scan in analysis.scans:
-            if writing and not self._touched(scan):
-                continue
-            masks: dict[str, Mask] = {}
-            for column in scan.table.columns:
-                base = scan.base(column.name)
-                found, derived = self._protections(base)
-                if not found or self._only_counted(base):
-                    continue
-                if scan.index in analysis.targets:
-                    continue
-                masks[column.name] = self._mask(base, column.type, found, derived=derived)
-            if masks:
-                replace_scan(scan, masks, keep_name=not _matched(scan.node))
-        for base, _ in self._masked_uses():
-            if base.scan in analysis.targets:
-                return Problem(
-                    "mask-impossible",
-                    f"The protected column {base.name} is used where no mask can stand.",
-                    "Leave the column out.",
-                )
-        return None
-
-    def _touched(self, scan: TableScan) -> bool:
-        """Whether a protected column of the scan takes part in anything but counts."""
-        bases = {b for b, _ in self._masked_uses()} | self.analysis.evaluated
-        return any(b.scan == scan.index and self._protections(b)[0] for b in bases)
-
-    def _only_counted(self, base: BaseColumn) -> bool:
-        if base in self.analysis.evaluated:
-            return False
-        uses = {use for b, use, _ in self.analysis.uses if b == base}
-        return Use.COUNTED in uses and uses <= _SILENT
-
-    def _mask(
-        self, base: BaseColumn, type_: str, found: list[Protection], *, derived: bool
-    ) -> Mask:
-        name = strictest([p.strategy for p in found])
-        options = next((p.options for p in found if p.strategy == name), {})
-        view = self.analysis.lineage.get(base.name)
-        origin = view.passed if view is not None and view.passed is not None else base.name
-        salt = column_salt(self.ruleset.salt, str(origin))
-        return lambda column: masked(name, column, type_, salt, options, derived=derived)
-
-    def _without_salts(self, text: str) -> str:
-        for base, _, _ in self.analysis.uses:
-            view = self.analysis.lineage.get(base.name)
-            origin = view.passed if view is not None and view.passed is not None else base.name
-            text = text.replace(column_salt(self.ruleset.salt, str(origin)), "(salt)")
-        return text
-
-
-def _matched(node: exp.Expr) -> bool:
-    """Whether MATCH_RECOGNIZE follows: it allows no alias before it."""
-    select = node.find_ancestor(exp.Select)
-    return select is not None and select.args.get("match") is not None
-
-
-def _writes_mask(tree: exp.Expr) -> bool:
-    return any(
-        literal.is_string and (literal.this.startswith(PLACEHOLDER))
-        for literal in tree.find_all(exp.Literal)
-    )
+    request = Request(sql, context, catalogue, ruleset, subject, estimate)
+    key = CACHE.key(request)
+    known = CACHE.find(key, request)
+    if known is not None:
+        return known
+    found = guard.scan(sql)
+    if found.problems or found.small:
+        analysis = analyse(sql, context, catalogue, found)
+        verdict = Judgement(sql, analysis, catalogue, ruleset).verdict(subject, estimate)
+    else:
+        verdict = POOL.judge(request)
+    CACHE.store(key, request, verdict)
+    return verdict

@@ -186,7 +186,7 @@ def _flag(data: Mapping[str, Any], place: str) -> bool:
 
 def _effect(data: Mapping[str, Any], place: str) -> Effect:
     try:
-        return Effect(data.get("effect"))
+        return Effect(str(data.get("effect")))
     except ValueError as error:
         raise DocumentError(f"{place}.effect must be allow, review or deny.") from error
 

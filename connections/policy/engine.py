@@ -2,9 +2,9 @@
 match denies; a problem denies before any rule is asked.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from connections.policy.matching import any_match, matches
+from connections.policy.matching import Question, any_match, matches
 from connections.policy.types import (
     AppliedProtection,
     Decision,
@@ -27,14 +27,12 @@ def decide(
     subject: Subject,
     rules: Sequence[Rule],
     protections: tuple[AppliedProtection, ...] = (),
-    tags: Iterable[str] = (),
-    estimate: dict[str, int] | None = None,
+    tags: Callable[[], Iterable[str]] = tuple,
+    estimate: Mapping[str, int] | None = None,
 ) -> Decision:
     """Decide one statement. Positions are precedence: the lowest number is asked first."""
-    tags = tuple(tags)
-    found = [
-        r for r in rules if r.enabled and matches(r, facts, subject, tags=tags, estimate=estimate)
-    ]
+    question = Question(facts, subject, tags, estimate)
+    found = [r for r in rules if r.enabled and matches(r, question)]
     hard = [p for p in facts.problems if not _waived(p.code, facts, found)]
     if hard:
         reasons = tuple(Reason(p.code, p.text, way_out=p.way_out) for p in hard)

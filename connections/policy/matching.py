@@ -1,119 +1,115 @@
 """Whether a rule's match holds for a statement. An absent key matches everything."""
 
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import translate
 from functools import lru_cache
+from re import Pattern
+from re import compile as compile_pattern
 from typing import Any
 
-from connections.policy.types import Rule, Subject
+from connections.policy.types import Effect, Rule, Subject
 from connections.sql.facts import Facts
 
-KEYS = frozenset(
-    {
-        "principals",
-        "groups",
-        "doors",
-        "connections",
-        "classes",
-        "objects",
-        "columns",
-        "uses",
-        "tags",
-        "flags",
-        "functions",
-        "hours",
-        "weekdays",
-        "min_bytes",
-        "min_rows",
-    }
-)
+
+class Question:
+    """One statement and who asks: what rules are held against, each answer folded once."""
+
+    def __init__(
+        self,
+        facts: Facts,
+        subject: Subject,
+        tags: Callable[[], Iterable[str]] = tuple,
+        estimate: Mapping[str, int] | None = None,
+    ) -> None:
+        self.facts = facts
+        self.subject = subject
+        self.tags = tags
+        self.estimate = estimate or {}
+        self._values: dict[str, frozenset[str]] = {}
+
+    def values(self, key: str) -> frozenset[str]:
+        found = self._values.get(key)
+        if found is None:
+            found = frozenset(v.casefold() for v in _SETS[key](self))
+            self._values[key] = found
+        return found
+
+
+_SETS: dict[str, Callable[[Question], Iterable[str]]] = {
+    "principals": lambda q: {q.subject.id, q.subject.name, f"{q.subject.kind}:{q.subject.name}"},
+    "groups": lambda q: q.subject.groups,
+    "doors": lambda q: (q.subject.door,),
+    "connections": lambda q: (q.subject.connection,),
+    "classes": lambda q: (q.facts.statement_class,),
+    "objects": lambda q: [str(o) for o in (*q.facts.reads, *q.facts.writes)],
+    "columns": lambda q: {str(c.column) for c in q.facts.columns},
+    "uses": lambda q: {c.use.value for c in q.facts.columns},
+    "tags": lambda q: q.tags(),
+    "flags": lambda q: q.facts.flags,
+    "functions": lambda q: (*q.facts.functions, *q.facts.unknown_functions),
+}
+
+KEYS = frozenset(_SETS) | {"hours", "weekdays", "min_bytes", "min_rows"}
 
 
 @lru_cache(maxsize=4096)
-def _folded(pattern: str) -> str:
-    return pattern.casefold()
+def _glob(pattern: str) -> Pattern[str] | None:
+    """The pattern, or None where it has no wildcard."""
+    folded = pattern.casefold()
+    return compile_pattern(translate(folded)) if set(folded) & set("*?[") else None
 
 
 def any_match(values: Iterable[str], patterns: Iterable[str]) -> bool:
     """Whether any value matches any glob, without regard to case."""
-    globs = [_folded(p) for p in patterns]
-    return any(fnmatchcase(v.casefold(), g) for v in values for g in globs)
+    return _any(frozenset(v.casefold() for v in values), patterns)
+
+
+def _any(values: frozenset[str], patterns: Iterable[str]) -> bool:
+    for pattern in patterns:
+        glob = _glob(pattern)
+        if glob is None:
+            if pattern.casefold() in values:
+                return True
+        elif any(glob.match(v) for v in values):
+            return True
+    return False
 
 
 def _patterns(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else [str(v) for v in value]
 
 
-def matches(
-    rule: Rule,
-    facts: Facts,
-    subject: Subject,
-    *,
-    tags: Iterable[str] = (),
-    estimate: dict[str, int] | None = None,
-) -> bool:
+def matches(rule: Rule, question: Question) -> bool:
     """Whether every key of the rule's match holds. A key that nobody knows never holds for an
     allow, and always holds for anything stricter.
     """
     for key, wanted in rule.match.items():
-        if key not in KEYS:
-            if rule.effect == "allow":
+        if key in _SETS:
+            if not _any(question.values(key), _patterns(wanted)):
                 return False
-            continue
-        if not _holds(key, wanted, facts, subject, tags, estimate or {}):
+        elif key in KEYS:
+            if not _measure(key, wanted, question):
+                return False
+        elif rule.effect == Effect.ALLOW:
             return False
     return True
 
 
-def _holds(  # noqa: PLR0911, C901 - one line for each key
-    key: str,
-    wanted: Any,
-    facts: Facts,
-    subject: Subject,
-    tags: Iterable[str],
-    estimate: dict[str, int],
-) -> bool:
+def _measure(key: str, wanted: Any, question: Question) -> bool:
+    at = question.subject.at
     if key == "hours":
-        return _within(wanted, subject)
+        return at is not None and any(_within(w, at.strftime("%H:%M")) for w in _patterns(wanted))
     if key == "weekdays":
-        if subject.at is None:
-            return False
-        return subject.at.strftime("%a").casefold() in {p.casefold()[:3] for p in _patterns(wanted)}
-    if key in {"min_bytes", "min_rows"}:
-        known = estimate.get(key.removeprefix("min_"))
-        return known is None or known >= int(wanted)
-    patterns = _patterns(wanted)
-    if key == "principals":
-        return any_match({subject.id, subject.name, f"{subject.kind}:{subject.name}"}, patterns)
-    if key == "groups":
-        return any_match(subject.groups, patterns)
-    if key == "doors":
-        return any_match([subject.door], patterns)
-    if key == "connections":
-        return any_match([subject.connection], patterns)
-    if key == "classes":
-        return any_match([facts.statement_class], patterns)
-    if key == "objects":
-        return any_match([str(o) for o in (*facts.reads, *facts.writes)], patterns)
-    if key == "columns":
-        return any_match([str(c.column) for c in facts.columns], patterns)
-    if key == "uses":
-        return any_match([str(c.use) for c in facts.columns], patterns)
-    if key == "tags":
-        return any_match(tags, patterns)
-    if key == "flags":
-        return any_match(facts.flags, patterns)
-    return any_match([*facts.functions, *facts.unknown_functions], patterns)
+        days = {p.casefold()[:3] for p in _patterns(wanted)}
+        return at is not None and at.strftime("%a").casefold() in days
+    known = question.estimate.get(key.removeprefix("min_"))
+    return known is None or known >= int(wanted)
 
 
-def _within(wanted: Any, subject: Subject) -> bool:
-    """``HH:MM-HH:MM`` in the subject's own clock; a window may run over midnight."""
-    if subject.at is None:
-        return False
-    now = subject.at.strftime("%H:%M")
-    for window in _patterns(wanted):
-        start, _, end = window.partition("-")
-        start, end = start.strip().zfill(5), end.strip().zfill(5)
-        if (start <= now < end) if start <= end else (now >= start or now < end):
-            return True
-    return False
+def _within(window: str, now: str) -> bool:
+    """``HH:MM-HH:MM``; a window may run over midnight."""
+    start, _, end = window.partition("-")
+    start, end = start.strip().zfill(5), end.strip().zfill(5)
+    if start <= end:
+        return start <= now < end
+    return now >= start or now < end

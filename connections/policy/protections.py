@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from fnmatch import translate
 from functools import lru_cache
-from re import Pattern, compile as compile_pattern
+from re import Pattern
+from re import compile as compile_pattern
 
 from connections.policy.types import Protection
 from connections.sql.catalogue import Catalogue

@@ -14,7 +14,7 @@ from connections.sql.context import SessionContext
 from connections.sql.facts import ColumnName, ColumnUse, Facts, Output, Problem, Use
 from connections.sql.functions import function_name
 from connections.sql.relation import BaseColumn
-from connections.sql.scope import Record, Scope
+from connections.sql.scope import Record, Scope, TooMuchError
 from connections.sql.statements import Statement
 
 _HANDLERS = {**writes.HANDLERS, **ddl.HANDLERS, **sessions.HANDLERS}
@@ -23,9 +23,14 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _BLOCKS = re.compile(r"\s*(?:DECLARE|BEGIN\s+(?!TRANSACTION\b|WORK\b|NAME\b)\w)", re.IGNORECASE)
 
 
-def analyse(text: str, context: SessionContext, catalogue: Catalogue) -> Analysis:
+def analyse(
+    text: str,
+    context: SessionContext,
+    catalogue: Catalogue,
+    found: guard.Scan | None = None,
+) -> Analysis:
     """Everything that can be proved about a text, or the problems that stand in the way."""
-    found = guard.scan(text)
+    found = guard.scan(text) if found is None else found
     flags = frozenset({"hidden-characters"} if found.hidden else ())
     if found.problems:
         many = frozenset({"multi-statement"} if found.statements > 1 else ())
@@ -46,7 +51,7 @@ def analyse(text: str, context: SessionContext, catalogue: Catalogue) -> Analysi
         return refused("multi-statement", problem, flags=flags | {"multi-statement"})
     try:
         return _analyse(text, context, catalogue, flags)
-    except RecursionError:
+    except (RecursionError, MemoryError, TooMuchError):
         return refused(
             "unknown",
             Problem("too-complex", "The statement nests too deeply.", "Split it into parts."),

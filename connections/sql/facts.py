@@ -28,6 +28,9 @@ class ObjectName:
     name: str
     kind: str = "table"
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.schema, self.database))
+
     def __str__(self) -> str:
         return f"{self.database}.{self.schema}.{self.name}"
 
@@ -38,6 +41,9 @@ class ColumnName:
 
     object: ObjectName
     column: str
+
+    def __hash__(self) -> int:
+        return hash((self.column, self.object.name))
 
     def __str__(self) -> str:
         return f"{self.object}.{self.column}"

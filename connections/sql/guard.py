@@ -13,6 +13,9 @@ from connections.sql.facts import Problem
 MAX_BYTES = 256 * 1024
 MAX_TOKENS = 40_000
 MAX_DEPTH = 60
+SMALL_TOKENS = 6_000
+SMALL_DEPTH = 32
+SMALL_COST = 400
 
 _TOKEN = re.compile(
     r"""
@@ -41,7 +44,7 @@ _LOOK_LATIN = frozenset(
     "\u051a\u051b\u051c\u051d\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1"
     "\u03a4\u03a5\u03a7\u03b1\u03b9\u03bd\u03bf\u03c1\u03c5\u0131\u0261\u0578\u057d\u0585\u13a0"
 )
-_CHAINS = frozenset("+-*/%|&^<>=:~!?")
+_CHAINS = frozenset("+-*/%|&^<>=:~!?@#[")
 _SET_WORDS = frozenset({"UNION", "EXCEPT", "INTERSECT", "MINUS", "JOIN"})
 
 
@@ -56,6 +59,11 @@ class Scan:
     statements: int
     hidden: bool = False
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def small(self) -> bool:
+        """Whether parsing, binding and rendering stay within a fraction of a second here."""
+        return self.tokens <= SMALL_TOKENS and self.depth <= SMALL_DEPTH and self.cost <= SMALL_COST
 
 
 def _deceives(char: str) -> str | None:
@@ -83,7 +91,7 @@ def _quoted_deceives(name: str) -> bool:
         if folded != char and len(folded) == 1 and folded.isascii() and folded.isalpha():
             alike = alike or char not in "\u00aa\u00ba"
         alike = alike or char in _LOOK_LATIN
-    return alike and any(c.isascii() and c.isalpha() for c in name) or _all_wide(name)
+    return (alike and any(c.isascii() and c.isalpha() for c in name)) or _all_wide(name)
 
 
 def _all_wide(name: str) -> bool:

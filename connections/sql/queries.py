@@ -86,7 +86,7 @@ class Queries(Sources):
             relation = self.query(node.this, scope.beside())
         self.row_uses |= relation.uses
         self._order(node, scope, relation)
-        return replace(relation, uses=self.row_uses)
+        return replace(relation, uses=self.row_uses, index={})
 
     # common table expressions
 
@@ -165,7 +165,7 @@ class Queries(Sources):
                     self.row_uses |= column.value.used(Use.GROUPED)
         self.row_uses |= relation.uses
         self._order(node, scope, relation)
-        return replace(relation, uses=self.row_uses)
+        return replace(relation, uses=self.row_uses, index={})
 
     def _by_position(self, left: Relation, right: Relation, *, both: bool) -> Relation:
         if left.rest is not None or right.rest is not None:
@@ -242,7 +242,7 @@ class Queries(Sources):
             for column in relation.columns:
                 self.row_uses |= column.value.used(Use.GROUPED)
         self._order(node, scope, relation)
-        return replace(relation, uses=self.row_uses)
+        return replace(relation, uses=self.row_uses, index={})
 
     def _projection(self, item: exp.Expr, scope: Scope) -> tuple[list[Out], Value | None]:
         star, alias = stars.parts(item)
@@ -356,10 +356,11 @@ class Queries(Sources):
             record.refuse("view-cycle", f"The view {table.name} is defined by itself.")
             return
         memo = record.catalogue.memo
-        inner = memo.get(table.name) if not record.view_path else None
+        inner = memo.get(table.name)
         if inner is None:
             inner = self._view(table)
-            if not record.view_path:
+            record.steps = inner.steps
+            if all(p.code != "view-cycle" for p in inner.problems):
                 memo[table.name] = inner
         for problem in inner.problems:
             record.refuse(problem.code, problem.text, problem.way_out)
@@ -374,6 +375,7 @@ class Queries(Sources):
             SessionContext(database=table.name.database, schema=table.name.schema),
             self.record.catalogue,
             view_path=(*self.record.view_path, table.name),
+            steps=self.record.steps,
         )
         tree = definition_query(table.definition or "")
         if tree is None:
@@ -384,6 +386,7 @@ class Queries(Sources):
             )
             return inner
         relation = Queries(inner).query(tree, Scope())
+        self.record.steps = inner.steps
         inner.problems = [
             replace(p, text=f"In the view {table.name}: {p.text}") for p in inner.problems
         ]

@@ -1,6 +1,6 @@
 """What flows where: the values that binding passes around. All of them immutable."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from connections.sql.facts import ColumnName, ObjectName, Use
 
@@ -11,6 +11,9 @@ class BaseColumn:
 
     scan: int
     name: ColumnName
+
+    def __hash__(self) -> int:
+        return hash((self.scan, self.name.column))
 
 
 Used = tuple[BaseColumn, Use, str | None]
@@ -72,6 +75,16 @@ class Relation:
     columns: tuple[Out, ...] = ()
     uses: frozenset[Used] = NO_USES
     rest: Value | None = None
+    index: dict[str, Value] = field(default_factory=dict, compare=False, repr=False)
+
+    def find(self, name: str) -> Value | None:
+        """The column of that name; of columns with one name, all together."""
+        if not self.index:
+            for column in self.columns:
+                known = self.index.get(column.name)
+                value = column.value
+                self.index[column.name] = value if known is None else known.joined(value)
+        return self.index.get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +97,4 @@ class Source:
     hidden: frozenset[str] = frozenset()
 
     def find(self, name: str) -> Value | None:
-        for column in self.relation.columns:
-            if column.name == name:
-                return column.value
-        return None
+        return self.relation.find(name)

@@ -31,6 +31,14 @@ class ViewColumn:
     passed: ColumnName | None = None
 
 
+MAX_STEPS = 200_000
+MAX_COLUMNS = 20_000
+
+
+class TooMuchError(Exception):
+    """Binding would not end within its budget."""
+
+
 @dataclass(slots=True)
 class Record:
     """What binding has seen so far. One per statement; a view's definition has its own."""
@@ -49,6 +57,13 @@ class Record:
     view_path: tuple[ObjectName, ...] = ()
     visited: set[int] = field(default_factory=set)
     aliases: int = 0
+    steps: int = 0
+
+    def step(self, number: int = 1) -> None:
+        """Count work; a text that multiplies itself runs out of it."""
+        self.steps += number
+        if self.steps > MAX_STEPS:
+            raise TooMuchError
 
     def refuse(self, code: str, text: str, way_out: str = "") -> None:
         problem = Problem(code, text, way_out)

@@ -105,7 +105,7 @@ class Sources(Values):
         columns = list(relation.columns)
         for i, name in enumerate(names):
             columns[i] = replace(columns[i], name=stored(name))
-        return replace(relation, columns=tuple(columns))
+        return replace(relation, columns=tuple(columns), index={})
 
     # tables
 
@@ -150,13 +150,22 @@ class Sources(Values):
             return
         if scan.table.definition is not None:
             self.view_relation(scan.table)
-        relation = Relation(
-            tuple(
-                Out(c.name, Value(frozenset({scan.base(c.name)}), pure=True, type=c.type))
-                for c in scan.table.columns
-            )
-        )
+        relation = self.table_relation(scan)
         self._add(node, relation, scope, scan)
+
+    def table_relation(self, scan: TableScan) -> Relation:
+        """The columns of one scan. The same for every statement over this catalogue."""
+        memo, key = self.record.catalogue.memo, (scan.table.name, scan.index)
+        relation: Relation | None = memo.get(key)
+        if relation is None:
+            relation = Relation(
+                tuple(
+                    Out(c.name, Value(frozenset({scan.base(c.name)}), pure=True, type=c.type))
+                    for c in scan.table.columns
+                )
+            )
+            memo[key] = relation
+        return relation
 
     def scan(self, node: exp.Table) -> TableScan | None:
         """Resolve a table by the catalogue and pin its full name into the tree."""
@@ -244,7 +253,7 @@ class Sources(Values):
             return
         relation = self.query(node, scope.beside())
         self.row_uses |= relation.uses
-        self._add(node, replace(relation, uses=frozenset()), scope)
+        self._add(node, replace(relation, uses=frozenset(), index={}), scope)
 
     def values_rows(self, node: exp.Values, scope: Scope) -> Relation:
         rows = [r.expressions if isinstance(r, exp.Tuple) else [r] for r in node.expressions]
@@ -262,7 +271,7 @@ class Sources(Values):
         if isinstance(inner, exp.Subquery):
             relation = self.query(inner, scope.inner())
             self.row_uses |= relation.uses
-            self._add(node, replace(relation, uses=frozenset()), scope)
+            self._add(node, replace(relation, uses=frozenset(), index={}), scope)
             return
         if _is_string(inner) and isinstance(node, exp.TableFromRows):
             parts = split_dotted(inner.this)
@@ -406,7 +415,7 @@ class Sources(Values):
                     columns = tuple(
                         Out(c.name, both) if c.name == name else c for c in source.relation.columns
                     )
-                    relation = replace(source.relation, columns=columns)
+                    relation = replace(source.relation, columns=columns, index={})
                     scope.sources[i] = replace(source, relation=relation)
         scope.merged |= set(names)
 

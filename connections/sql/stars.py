@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from connections.sql.names import quoted, stored
 from connections.sql.relation import Out, Value
-from connections.sql.scope import Scope
+from connections.sql.scope import MAX_COLUMNS, Scope, TooMuchError
 
 if TYPE_CHECKING:
     from connections.sql.values import Values
@@ -53,10 +53,13 @@ def expand(
     rest: Value | None = None
     for source in sources:
         hidden = source.hidden if not alias else frozenset()
+        binder.record.step(len(source.relation.columns))
         columns += [c for c in source.relation.columns if c.name not in hidden]
         if source.relation.rest is not None:
             more = source.relation.rest
             rest = more if rest is None else rest.joined(more)
+    if len(columns) > MAX_COLUMNS:
+        raise TooMuchError
     return _altered(binder, star, columns, scope), rest
 
 

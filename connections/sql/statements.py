@@ -116,11 +116,7 @@ class Statement(Queries):
         self.targets.add(scan.index)
         alias = node.args.get("alias")
         name = stored(alias.this) if alias is not None and alias.this else table.name.name
-        columns = tuple(
-            Out(c.name, Value(frozenset({scan.base(c.name)}), pure=True, type=c.type))
-            for c in table.columns
-        )
-        scope.sources.append(Source(name, Relation(columns), table.name))
+        scope.sources.append(Source(name, self.table_relation(scan), table.name))
 
     def write(self, name: ObjectName, column: str, value: Value) -> None:
         self.written.append(WrittenColumn(ColumnName(name, column), value.sources))

@@ -96,7 +96,8 @@ NULL_TESTS = frozenset({exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull})
 
 def tested_for_null(node: exp.Expr) -> exp.Expr | None:
     """The side of a comparison that is only tested for null, if that is all it does."""
-    left, right = node.this, node.args.get("expression")
+    left: exp.Expr = node.this
+    right: exp.Expr | None = node.args.get("expression")
     if isinstance(right, exp.Null):
         return left
     if isinstance(left, exp.Null) and not isinstance(node, exp.Is):
@@ -110,7 +111,7 @@ def stands_bare(node: exp.Expr) -> bool:
     if isinstance(parent, exp.Distinct):
         parent = parent.parent
         return isinstance(parent, _COUNTS)
-    if type(parent) in NULL_TESTS:
+    if parent is not None and type(parent) in NULL_TESTS:
         return tested_for_null(parent) is node
     if isinstance(parent, exp.Nvl2):
         return parent.this is node
@@ -130,6 +131,7 @@ class Values:
 
     def value(self, node: exp.Expr, scope: Scope) -> Value:  # noqa: C901, PLR0911, PLR0912
         kind = type(node)
+        self.record.step()
         if kind is exp.Column:
             return self.column(node, scope)
         if kind in LEAVES:
@@ -167,7 +169,7 @@ class Values:
             return EMPTY
         if kind is exp.PropertyEQ:
             return self._property(node, scope)
-        if kind is exp.Star:
+        if isinstance(node, exp.Star):
             return self._star(node, "", scope)
         if kind is exp.DynamicIdentifier:
             return self._dynamic(node, scope)

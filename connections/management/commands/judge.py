@@ -15,7 +15,6 @@ from connections.policy.types import Effect, Subject
 from connections.sql.catalogue import Catalogue
 from connections.sql.schema import catalogue_from_ddl, catalogue_from_schema, with_ddl
 
-
 SUBJECT = Subject("agent", "simulated", "simulated")
 
 
