@@ -216,6 +216,10 @@ class CatalogueSync(models.Model):
     def __str__(self) -> str:
         return f"{self.connection} sync {self.state}"
 
+    @property
+    def is_open(self) -> bool:
+        return self.state in {"queued", "running"}
+
 
 class Rule(models.Model):
     """One ordered line of policy on a connection."""

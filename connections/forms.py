@@ -1,0 +1,232 @@
+"""The shapes of what people type here. They check and tidy; only services save."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from accounts.models import Agent, Team, User
+from connections.models import Connection, Credential
+
+Method = Credential.Method
+
+
+def text_field(
+    label: str,
+    help_text: str = "",
+    *,
+    required: bool = False,
+    max_length: int = 120,
+    initial: Any = None,
+    **attrs: Any,
+) -> forms.CharField:
+    """One line of text that is a name rather than prose."""
+    return forms.CharField(
+        label=label,
+        help_text=help_text,
+        required=required,
+        max_length=max_length,
+        initial=initial,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"} | attrs),
+    )
+
+
+class Renewable:
+    """A bound form whose hidden revision is renewed after a conflict; the rest stays as typed."""
+
+    data: Any
+
+    def renew_revision(self, revision: int) -> None:
+        self.data = self.data.copy()
+        self.data["revision"] = str(revision)
+
+
+class PlaceForm(Renewable, forms.Form):
+    """Where Snowflake is, what a session starts with, and how much a statement may take."""
+
+    name = text_field(
+        "Name",
+        "Agents ask for the connection by this name. Lower case letters, digits, - and _.",
+        required=True,
+        max_length=60,
+        placeholder="sales-prod",
+    )
+    description = text_field("Description", max_length=400)
+    account = text_field(
+        "Account",
+        "The account identifier, or any address of your account: both are understood.",
+        required=True,
+        max_length=200,
+        placeholder="MYORG-ACCOUNT1",
+    )
+    role = text_field("Role", "Everything runs as this role, so give it as little as will do.")
+    warehouse = text_field("Warehouse")
+    database = text_field("Database", "Names without a database are looked up here.")
+    schema = text_field("Schema")
+    catalogue_databases = text_field(
+        "Databases in the catalogue",
+        "Separated by commas. What is not in the catalogue is denied. Empty means the database "
+        "above.",
+        max_length=2000,
+    )
+    max_rows = forms.IntegerField(
+        label="Rows at most", initial=10_000, min_value=1, help_text="A longer result is cut."
+    )
+    timeout_seconds = forms.IntegerField(
+        label="Seconds at most", initial=300, min_value=1, help_text="A longer statement is ended."
+    )
+    host = text_field(
+        "Host",
+        "Only where it is not account.snowflakecomputing.com, for example with PrivateLink.",
+        max_length=200,
+    )
+    port = forms.IntegerField(label="Port", initial=443)
+    protocol = forms.ChoiceField(
+        label="Protocol", choices=[("https", "https"), ("http", "http (local use only)")]
+    )
+    queue = text_field(
+        "Worker queue",
+        "Workers that listen to this queue run its statements. They may stand next to Snowflake.",
+        max_length=60,
+    )
+    revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    MAIN = ("name", "description", "account")
+    SESSION = ("role", "warehouse", "database", "schema", "catalogue_databases")
+    LIMITS = ("max_rows", "timeout_seconds")
+    RARE = ("host", "port", "protocol", "queue")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["queue"].initial = "hoopweb"
+        if not settings.LOCAL:
+            del self.fields["protocol"]
+
+    @staticmethod
+    def initial_of(row: Connection) -> dict[str, Any]:
+        names = (*PlaceForm.MAIN, *PlaceForm.SESSION, *PlaceForm.LIMITS, *PlaceForm.RARE)
+        found = {name: getattr(row, name) for name in (*names, "revision")}
+        return found | {"catalogue_databases": ", ".join(row.catalogue_databases)}
+
+    def settings(self) -> dict[str, Any]:
+        """What the service takes."""
+        given = {k: v for k, v in self.cleaned_data.items() if k != "revision"}
+        names = given["catalogue_databases"].replace("\n", ",").split(",")
+        return given | {"catalogue_databases": names, "queue": given["queue"] or "hoopweb"}
+
+    def group(self, names: Iterable[str]) -> list[forms.BoundField]:
+        return [self[name] for name in names if name in self.fields]
+
+    def main(self) -> list[forms.BoundField]:
+        return self.group(self.MAIN)
+
+    def session(self) -> list[forms.BoundField]:
+        return self.group(self.SESSION)
+
+    def limits(self) -> list[forms.BoundField]:
+        return self.group(self.LIMITS)
+
+    def rare(self) -> list[forms.BoundField]:
+        return self.group(self.RARE)
+
+
+class CredentialForm(forms.Form):
+    """How we log in. A secret is never put back into the page, not even after an error."""
+
+    method = forms.ChoiceField(
+        label="Method",
+        help_text="A key pair is the safest: its private half never leaves this server.",
+        initial=Method.KEY_PAIR,
+    )
+    login_name = text_field(
+        "Snowflake user",
+        "The user that Hoopweb logs in as. Agents never learn its credential.",
+        required=True,
+        placeholder="HOOPWEB",
+    )
+    secret = forms.CharField(
+        label="Secret",
+        required=False,
+        max_length=16_000,
+        strip=False,
+        help_text="The token, client secret or password. It is sealed at once and never shown.",
+        widget=forms.PasswordInput(
+            render_value=False, attrs={"autocomplete": "new-password", "spellcheck": "false"}
+        ),
+    )
+    token_url = text_field("Token address", "Of your identity provider.", max_length=400)
+    client_id = text_field("Client id", max_length=200)
+    scope = text_field("Scope", "For example session:role:READER.", max_length=200)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        method = self.fields["method"]
+        assert isinstance(method, forms.ChoiceField)
+        method.choices = [
+            choice for choice in Method.choices if settings.LOCAL or choice[0] != Method.PASSWORD
+        ]
+
+    def given(self) -> dict[str, Any]:
+        """What ``set_credential`` takes; fields of other methods are left out."""
+        data = self.cleaned_data
+        found = {"method": data["method"], "login_name": data["login_name"]}
+        if data["method"] != Method.KEY_PAIR:
+            found["secret"] = data["secret"]
+        if data["method"] == Method.OAUTH:
+            found |= {name: data[name] for name in ("token_url", "client_id", "scope")}
+        return found
+
+    def credential(self) -> list[forms.BoundField]:
+        return [self["method"], self["login_name"]]
+
+
+class RegisterForm(PlaceForm, CredentialForm):
+    """Both at once, for a new connection."""
+
+    def settings(self) -> dict[str, Any]:
+        mine = set(PlaceForm.base_fields) - {"revision"}
+        return {k: v for k, v in super().settings().items() if k in mine}
+
+
+class AccessForm(forms.Form):
+    """Who else may send statements."""
+
+    holder = forms.ChoiceField(label="Who")
+    days = forms.ChoiceField(
+        label="Until",
+        required=False,
+        choices=[
+            ("", "no end"),
+            ("1", "in a day"),
+            ("7", "in a week"),
+            ("30", "in 30 days"),
+            ("90", "in 90 days"),
+        ],
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        holder = self.fields["holder"]
+        assert isinstance(holder, forms.ChoiceField)
+        holder.choices = [
+            ("", "choose a team, an agent or a person"),
+            ("Teams", [(f"team:{team.pk}", str(team)) for team in Team.objects.all()]),
+            (
+                "Agents",
+                [(f"agent:{a.pk}", str(a)) for a in Agent.objects.filter(is_active=True)],
+            ),
+            (
+                "People",
+                [
+                    (f"user:{user.pk}", str(user))
+                    for user in User.objects.filter(is_active=True).order_by("name")
+                ],
+            ),
+        ]
+
+    def chosen(self) -> Team | Agent | User:
+        kind, _, key = self.cleaned_data["holder"].partition(":")
+        model: Any = {"team": Team, "agent": Agent, "user": User}[kind]
+        row: Team | Agent | User = model.objects.get(pk=key)
+        return row

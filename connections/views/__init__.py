@@ -1,0 +1,58 @@
+"""Pages of connections and policy. Each fetches only through ``visible_to``."""
+
+from connections.views.access import add_access, remove_access
+from connections.views.catalogues import catalogue, sync
+from connections.views.history import restore, revision, revisions
+from connections.views.masks import (
+    accept,
+    delete_protection,
+    edit_protection,
+    new_protection,
+    protections,
+    switch_protection,
+)
+from connections.views.policies import export, install_default, policy, rules
+from connections.views.rulebook import delete_rule, edit_rule, move_rule, new_rule, switch_rule
+from connections.views.simulating import simulate
+from connections.views.targets import (
+    credential,
+    detail,
+    edit,
+    listing,
+    new,
+    set_state,
+    test,
+)
+
+__all__ = [
+    "accept",
+    "add_access",
+    "catalogue",
+    "credential",
+    "delete_protection",
+    "delete_rule",
+    "detail",
+    "edit",
+    "edit_protection",
+    "edit_rule",
+    "export",
+    "install_default",
+    "listing",
+    "move_rule",
+    "new",
+    "new_protection",
+    "new_rule",
+    "policy",
+    "protections",
+    "remove_access",
+    "restore",
+    "revision",
+    "revisions",
+    "rules",
+    "set_state",
+    "simulate",
+    "switch_protection",
+    "switch_rule",
+    "sync",
+    "test",
+]
