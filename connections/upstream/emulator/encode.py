@@ -72,8 +72,9 @@ def _texts(column: pa.ChunkedArray, kind: str) -> Iterator[str | None]:
 
 
 def _seconds(microseconds: int) -> str:
-    whole, rest = divmod(microseconds, _MICROSECONDS)
-    return f"{whole}.{rest:06d}000"
+    sign = "-" if microseconds < 0 else ""
+    whole, rest = divmod(abs(microseconds), _MICROSECONDS)
+    return f"{sign}{whole}.{rest:06d}000"
 
 
 _RENDER: dict[str, Callable[[Any], str]] = {
