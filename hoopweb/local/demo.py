@@ -239,15 +239,24 @@ class Demo:
         self.supervisor.start(replace(program, ready=None))
 
     def _wait(self, program: Program) -> None:
-        assert program.ready is not None
-        with self.steps.step(program.name):
+        log = self.supervisor.log_of(program.name)
+        with self.steps.step(program.name) as step:
+
+            def ready() -> bool:
+                assert program.ready is not None
+                if program.name == "emulator":
+                    # Its first start makes a million rows and says how far it is.
+                    step.detail = processes.tail(log).rpartition(" INFO ")[2][:60]
+                return program.ready()
+
             processes.wait_until(
-                program.ready,
+                ready,
                 name=program.name,
                 process=self.supervisor.programs[program.name][1],
-                log=self.supervisor.log_of(program.name),
+                log=log,
                 seconds=program.seconds,
             )
+            step.detail = ""
 
     def start_agent(self) -> None:
         """Set the sample agent to work; return when one of its statements waits for a person."""

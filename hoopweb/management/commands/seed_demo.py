@@ -122,10 +122,10 @@ def _place() -> dict[str, Any]:
         "port": env.number("SNOWFLAKE_EMULATOR_PORT", 8084),
         "protocol": "http",
         "warehouse": "DEMO_WH",
-        "database": "RETAIL",
-        "schema": "PUBLIC",
+        "database": "SHOP",
+        "schema": "RETAIL",
         "role": "ANALYST",
-        "catalogue_databases": ["RETAIL", "CRM"],
+        "catalogue_databases": ["SHOP"],
     }
 
 
