@@ -29,7 +29,7 @@ class Command(BaseCommand):
         # Before the first byte leaves: an export that nobody wrote down must not exist.
         services.audit(
             actor=services.SYSTEM,
-            action="session.exported",
+            action="session-exported",
             kind="session",
             object_id=str(session.pk),
             object_name=str(session),
