@@ -3,6 +3,7 @@ it asks again, and is checked again. Nothing here may fail the work that it spea
 """
 
 import asyncio
+import time
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,9 @@ from django.db import transaction
 
 log = structlog.get_logger(__name__)
 _PATIENCE = 1.0
+# After a failure nothing is tried for a moment: a layer that is away must not slow the work down.
+_PAUSE = 2.0
+_silent_until = 0.0
 EVERYWHERE = "connections.all"
 
 
@@ -34,9 +38,13 @@ async def _send(groups: set[str], message: dict[str, Any]) -> None:
 
 
 def _tell(groups: set[str], message: dict[str, Any]) -> None:
+    global _silent_until  # noqa: PLW0603 - one layer per process
+    if time.monotonic() < _silent_until:
+        return
     try:
         async_to_sync(_send)(groups, message)
-    except Exception as error:  # noqa: BLE001 - a lost message is found by polling; never the caller's loss
+    except Exception as error:  # noqa: BLE001 - the browser asks again after a gap; never the caller's loss
+        _silent_until = time.monotonic() + _PAUSE
         log.warning("not_notified", kind=message["type"], error=type(error).__name__)
 
 

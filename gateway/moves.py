@@ -48,10 +48,9 @@ def move(statement: Statement, target: StatementState, **fields: Any) -> None:
     from gateway.waiting import wake
 
     wake(statement.pk)
-    people = (statement.owner_id, statement.principal_id)
     notify.row_changed(
-        "statement", statement.pk, connection_id=statement.connection_id, people=people
-    )
-    notify.row_changed(
-        "session", statement.session_id, connection_id=statement.connection_id, people=people
+        "statement",
+        statement.pk,
+        connection_id=statement.connection_id,
+        people=(statement.owner_id, statement.principal_id),
     )

@@ -4,12 +4,15 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from approvals import notify
 from approvals.models import ApprovalRequest
 from approvals.signals import request_decided
 from approvals.states import RequestState
 from gateway.moves import lock, move
 from gateway.queueing import enqueue
 from gateway.states import StatementState
+from recordings.models import Session
+from recordings.signals import event_appended
 
 _AFTER = {
     RequestState.APPROVED: StatementState.QUEUED,
@@ -46,3 +49,14 @@ def _words(request: ApprovalRequest) -> dict[str, str]:
         text = "The reviewer took the approval back before the statement started."
         return {"error_code": "withdrawn", "error_text": text}
     return {}
+
+
+@receiver(event_appended)
+def show_event(session: Session, **_: Any) -> None:
+    """Tell open replays of a session that it went on."""
+    notify.row_changed(
+        "session",
+        session.pk,
+        connection_id=session.connection_id,
+        people=(session.owner_id, session.principal_id),
+    )

@@ -46,8 +46,15 @@ class MaskedResult:
 def masked(result: QueryResult, *, masked_outputs: list[int]) -> MaskedResult:
     """Run the detectors over what came back; the second layer behind masks at the source."""
     table, findings = scan(result.table)
+    # A header may itself have held a value: it is named here as the detectors left it.
+    names = dict(zip(result.table.schema.names, table.schema.names, strict=True))
     found = [
-        {"detector": f.detector, "column": f.column, "count": f.count, "masked": f.masked}
+        {
+            "detector": f.detector,
+            "column": names.get(f.column, f.column),
+            "count": f.count,
+            "masked": f.action == "mask",
+        }
         for f in findings
     ]
     detected = {f["column"] for f in found if f["masked"]}

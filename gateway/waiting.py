@@ -49,7 +49,7 @@ def wait_until_settled(statement_id: UUID, seconds: float) -> Statement:
     until = time.monotonic() + seconds
     pubsub = None
     try:
-        pubsub = _redis().pubsub(ignore_subscribe_messages=True)
+        pubsub = _redis().pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         pubsub.subscribe(_channel(statement_id))
     except redis.RedisError:
         pubsub = None
