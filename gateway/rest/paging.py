@@ -106,11 +106,16 @@ def _open(cursor: str, model: type[Model], ordering: Sequence[str]) -> list[Any]
         if not isinstance(values, list) or len(values) != len(ordering):
             raise ValidationError({"cursor": [_STALE]})
         return [
-            _typed(value, model._meta.get_field(name.lstrip("-")).get_internal_type())  # noqa: SLF001
+            _typed(value, _kind(model, name.lstrip("-")))
             for value, name in zip(values, ordering, strict=True)
         ]
     except (ValueError, binascii.Error, TypeError, RecursionError, OverflowError) as error:
         raise ValidationError({"cursor": [_STALE]}) from error
+
+
+def _kind(model: type[Model], name: str) -> str:
+    field: Any = model._meta.get_field(name)  # noqa: SLF001
+    return str(getattr(field, "target_field", field).get_internal_type())
 
 
 def _typed(value: Any, kind: str) -> Any:
@@ -118,7 +123,7 @@ def _typed(value: Any, kind: str) -> Any:
         moment = datetime.fromisoformat(value)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if kind == "UUIDField":
-        return UUID(value)
+        return UUID(str(value))
     if kind in {"CharField", "SlugField", "TextField"}:
         if not isinstance(value, str) or "\0" in value:
             raise ValueError(kind)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
 from connections.policy.types import Effect
 from gateway.rest.fields import Flag, Id, Query, QueryWhole, Strict, Text, Whole, Words
@@ -41,15 +42,38 @@ class RuleOut(Out):
     revision = serializers.IntegerField()
 
 
+class _Plain(serializers.JSONField):
+    """JSON whose strings can be kept and whose numbers are not absurd."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        _check(data)
+        return data
+
+
+def _check(data: Any) -> None:
+    if isinstance(data, str):
+        Text(allow_blank=True, max_length=1000).run_validation(data)
+    elif isinstance(data, list):
+        for each in data:
+            _check(each)
+    elif isinstance(data, dict):
+        for key, each in data.items():
+            _check(key)
+            _check(each)
+    elif isinstance(data, int) and not -(2**63) <= data < 2**63:
+        raise ValidationError("This number is too large.")
+
+
 class _Match(serializers.DictField):
     """Keys that the engine knows; the service says which."""
 
-    child = serializers.JSONField()
+    child = _Plain()
 
     def to_internal_value(self, data: Any) -> dict[Any, Any]:
-        for key in data if isinstance(data, dict) else ():
-            Text().run_validation(key)
-        return dict(super().to_internal_value(data))
+        if not isinstance(data, dict):
+            raise ValidationError("This must be a JSON object.")
+        _check(data)
+        return data
 
 
 class RuleChange(Strict):
