@@ -59,22 +59,28 @@ async def connect(
     ``resume`` goes on with a session whose tokens were kept; one that is over is replaced by a
     new login. ``keep`` leaves the session alive at the end; ``on_renew`` hears of new tokens.
     """
-    async with open_http() as http:
-        tokens = resume
-        if tokens is not None:
-            reply = await Wire(target, tokens, http).call("POST", "/session/heartbeat", body={})
-            if not reply.success:
-                tokens = None
-        if tokens is None:
+    async with open_http(target) as http:
+        wire = None if resume is None else Wire(target, resume, http, on_renew)
+        if wire is None or not await _still_there(wire):
             tokens = await log_in(target)
             if on_renew is not None:
                 on_renew(tokens)
-        session = SnowflakeSession(Wire(target, tokens, http, on_renew))
+            wire = Wire(target, tokens, http, on_renew)
+        session = SnowflakeSession(wire)
         try:
             yield session
         finally:
             if not keep:
                 await session.close()
+
+
+async def _still_there(wire: Wire) -> bool:
+    try:
+        return (await wire.call("POST", "/session/heartbeat", body={})).success
+    except SessionLost:
+        return False
+    except AnswerLost as error:
+        raise UpstreamUnreachable(str(error)) from error
 
 
 class SnowflakeSession:
@@ -263,18 +269,23 @@ class SnowflakeSession:
 
     async def abort(self, handle: QueryHandle) -> bool:
         """End the statement; False when it had ended before."""
+        path = f"/queries/{handle.query_id}/abort-request"
+        return await self._abort(path, {}, handle.query_id)
+
+    async def abort_request(self, request_id: str, sql: str = "") -> bool:
+        """As ``abort``, for a statement whose query id never came back."""
+        return await self._abort(
+            "/queries/v1/abort-request", {"sqlText": sql, "requestId": request_id}, None
+        )
+
+    async def _abort(self, path: str, body: dict[str, Any], query_id: str | None) -> bool:
+        query = {"requestId": str(uuid.uuid4())}
         try:
-            reply = await self._wire.call(
-                "POST",
-                f"/queries/{handle.query_id}/abort-request",
-                query={"requestId": str(uuid.uuid4())},
-                body={},
-                seconds=30,
-            )
+            reply = await self._wire.call("POST", path, query=query, body=body, seconds=30)
         except AnswerLost as error:
-            raise OutcomeUnknown(str(error), query_id=handle.query_id) from error
+            raise OutcomeUnknown(str(error), query_id=query_id) from error
         if not reply.success and reply.code != _NOT_RUNNING:
-            raise reply.error(handle.query_id)
+            raise reply.error(query_id)
         return reply.success
 
     async def find(

@@ -15,6 +15,7 @@ from snowflake.connector.network import SnowflakeRestful
 
 from connections.upstream.errors import LoginRefused, UpstreamUnreachable
 from connections.upstream.types import Method, Target, UpstreamSession
+from connections.upstream.wire import is_loopback
 
 # Below warnings the driver tells of hosts, users and session ids.
 logging.getLogger("snowflake.connector").setLevel(logging.WARNING)
@@ -37,20 +38,24 @@ async def log_in(target: Target) -> UpstreamSession:
 
 
 def _log_in(target: Target) -> UpstreamSession:
-    try:
-        options = _options(target)
-    except ValueError as error:
-        raise LoginRefused("390144", "28000", str(error)) from None
-    try:
-        connection = snowflake.connector.connect(**options)
-    except driver.Error as error:
-        # The driver's traceback holds its arguments: nothing of it is passed on.
-        raise _translated(error, target) from None
+    connection, failure = _connect(target)
+    # Raised out here: the driver's own error drags frames along whose variables hold the secret.
+    if failure is not None:
+        raise failure
     try:
         return _tokens(connection)
     finally:
         # The session was opened to outlive the driver's connection.
         connection.close()
+
+
+def _connect(target: Target) -> tuple[Any, LoginRefused | UpstreamUnreachable | None]:
+    try:
+        return snowflake.connector.connect(**_options(target)), None
+    except driver.Error as error:
+        return None, _translated(error, target)
+    except ValueError as error:
+        return None, LoginRefused("390144", "28000", _without_secrets(str(error), target))
 
 
 def _options(target: Target) -> dict[str, Any]:
@@ -73,6 +78,8 @@ def _options(target: Target) -> dict[str, Any]:
         "platform_detection_timeout_seconds": 0.0,
         "session_parameters": {"CLIENT_TELEMETRY_ENABLED": False, **target.session_parameters},
     }
+    if is_loopback(target.address):
+        options["no_proxy"] = target.address
     for name in ("warehouse", "database", "schema", "role"):
         if value := getattr(target, name):
             options[name] = value

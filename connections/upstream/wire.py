@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import ipaddress
 import json
 import logging
 import uuid
@@ -112,16 +113,18 @@ class Wire:
         async with self._renewing:
             if self.tokens.token != used:
                 return  # someone else did, while we waited for the lock
-            reply = await self._ask(
-                _Request(
-                    "POST",
-                    "/session/token-request",
-                    {"requestId": str(uuid.uuid4())},
-                    {"oldSessionToken": used, "requestType": "RENEW"},
-                    30.0,
-                ),
-                self.tokens.master_token,
+            request = _Request(
+                "POST",
+                "/session/token-request",
+                {"requestId": str(uuid.uuid4())},
+                {"oldSessionToken": used, "requestType": "RENEW"},
+                30.0,
             )
+            try:
+                reply = await self._ask(request, self.tokens.master_token)
+            except AnswerLost as error:
+                # What waited for the new token has been refused, so it has not run.
+                raise Unreachable(f"The session could not be renewed: {error}") from error
             if not reply.success:
                 raise SessionLost(
                     reply.code, "08001", f"The session could not be renewed: {reply.message}"
@@ -183,21 +186,23 @@ class Wire:
 
     async def fetch_chunk(self, url: str, headers: Mapping[str, str], tries: int = 4) -> bytes:
         """A remote part of a result, from wherever Snowflake put it; our token stays here."""
+        failure = ""
         for attempt in range(tries):
+            if attempt:
+                await asyncio.sleep(0.2 * 2**attempt)
             try:
                 async with self._http.get(
                     url,
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60),
                 ) as response:
-                    response.raise_for_status()
                     raw = await response.read()
-                    return await asyncio.to_thread(gzip.decompress, raw) if _zipped(raw) else raw
+                    if response.status == _OK:
+                        return await _unzipped(raw)
+                    failure = f"HTTP {response.status}"
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                if attempt == tries - 1:
-                    raise AnswerLost(f"A part of the result cannot be fetched: {error}") from error
-                await asyncio.sleep(0.2 * 2**attempt)
-        raise AssertionError("unreachable: the loop returns or raises")
+                failure = f"{type(error).__name__} {error}"
+        raise AnswerLost(f"A part of the result cannot be fetched: {failure}")
 
 
 def _judge(status: int, where: str) -> None:
@@ -215,8 +220,9 @@ def _judge(status: int, where: str) -> None:
         )
 
 
-def _zipped(raw: bytes) -> bool:
-    return raw[:2] == b"\x1f\x8b"
+async def _unzipped(raw: bytes) -> bytes:
+    # Storage does not always say that what it holds is compressed.
+    return await asyncio.to_thread(gzip.decompress, raw) if raw[:2] == b"\x1f\x8b" else raw
 
 
 async def _parse(raw: bytes) -> Any:
@@ -228,11 +234,19 @@ def _after(now: datetime, seconds: Any) -> datetime | None:
     return now + timedelta(seconds=float(seconds)) if seconds else None
 
 
-def open_http() -> aiohttp.ClientSession:
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine, which no proxy of the environment could reach for us."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def open_http(target: Target) -> aiohttp.ClientSession:
     """A pool for one session. Idle connections go early: reusing a dying one loses an answer."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=16, keepalive_timeout=10),
         headers={"User-Agent": f"PythonConnector/{version('snowflake-connector-python')} Hoopweb"},
         cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=True,
+        trust_env=not is_loopback(target.address),
     )

@@ -114,6 +114,7 @@ async def test_nobody_there_is_told_apart_from_an_answer_lost(tmp_path, monkeypa
             running_one = await session.submit("SELECT SYSTEM$WAIT(30)", tag="killed", timeout=2)
             emulator.process.kill()
             emulator.process.wait()
+            await asyncio.sleep(0.1)  # until the pool has seen its connection close
             with pytest.raises(UpstreamUnreachable):
                 await session.submit("CREATE TABLE SHOP.T (N INT)")
             with pytest.raises(OutcomeUnknown):

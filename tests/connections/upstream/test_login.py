@@ -1,5 +1,6 @@
 """The connector logs in by each method; its tokens go on in our client."""
 
+import asyncio
 import logging
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from connections.upstream.client import connect
 from connections.upstream.errors import LoginRefused, UpstreamUnreachable
 from connections.upstream.login import log_in
 from connections.upstream.types import Method, UpstreamSession
-from tests.connections.upstream.emulators import CLIENT_SECRET, PASSWORD, TOKEN
+from tests.connections.upstream.emulators import CLIENT_SECRET, PASSWORD, TOKEN, running
 
 
 async def _works(target):
@@ -63,7 +64,7 @@ async def test_a_wrong_secret_is_refused_and_not_repeated(emulator, method, capl
         await log_in(target)
     assert "wrong-secret-9731" not in str(refused.value)
     assert "wrong-secret-9731" not in caplog.text
-    assert refused.value.__cause__ is None
+    assert refused.value.__cause__ is refused.value.__context__ is None
 
 
 async def test_a_role_that_is_not_granted_is_refused(emulator):
@@ -91,6 +92,15 @@ async def test_tokens_are_good_in_another_process_and_after_it(emulator):
         kept = first.tokens
     async with connect(emulator.target(), resume=kept) as second:
         assert (await second.fetch("SELECT N FROM MINE")).to_pylist() == [{"N": 7}]
+
+
+async def test_tokens_that_are_over_are_replaced_by_a_new_login():
+    with running("--session-seconds", "0.2", "--master-seconds", "0.4") as emulator:
+        target = emulator.target(database="", schema="")
+        tokens = await log_in(target)
+        await asyncio.sleep(0.6)
+        async with connect(target, resume=tokens) as session:
+            assert session.tokens.session_id != tokens.session_id
 
 
 async def test_a_session_that_is_over_is_replaced_by_a_new_login(emulator):

@@ -165,6 +165,18 @@ async def test_abort_ends_a_statement_and_says_when_it_was_too_late(session):
     assert await session.abort(handle) is False
 
 
+async def test_abort_by_request_id(session):
+    request_id = "0b0e0c9e-0000-4000-8000-00000000000a"
+    waiting = asyncio.create_task(
+        session.submit("SELECT SYSTEM$WAIT(60)", request_id=request_id, asynchronous=False)
+    )
+    await asyncio.sleep(0.3)
+    assert await session.abort_request(request_id) is True
+    with pytest.raises(UpstreamError, match="000604"):
+        await waiting
+    assert await session.abort_request("never-sent") is False
+
+
 async def test_what_became_of_a_statement(emulator, session):
     done = await session.submit("SELECT 42 AS N", tag="found-done")
     await session.result(done)
