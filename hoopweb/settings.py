@@ -168,6 +168,8 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
+# A laptop serves its own files as they lie; elsewhere they are collected, named by their digests.
+SERVE_UNCOLLECTED = LOCAL or DEBUG or TESTING
 STORAGES = {
     "default": {
         "BACKEND": env.text("PAYLOAD_STORAGE", "django.core.files.storage.FileSystemStorage"),
@@ -177,14 +179,14 @@ STORAGES = {
     },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG or TESTING
+        if SERVE_UNCOLLECTED
         else "whitenoise.storage.CompressedManifestStaticFilesStorage",
     },
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = DEBUG or TESTING
+WHITENOISE_USE_FINDERS = SERVE_UNCOLLECTED
 
 AUTH_USER_MODEL = "accounts.User"
 LOCAL_ACCOUNTS = env.flag("LOCAL_ACCOUNTS", default=LOCAL)

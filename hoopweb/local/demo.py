@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import shutil
 import signal
@@ -178,7 +177,7 @@ class Demo:
         return program
 
     def _prepare(self) -> None:
-        """Tables and static files. Django is set up here, once its surroundings are known."""
+        """Tables. Django is set up here, once its surroundings are known."""
         with self.steps.step("tables") as step:
             # Its own log lines would run through the progress.
             os.environ.update(self.env | {"LOG_LEVEL": "CRITICAL"})
@@ -194,20 +193,8 @@ class Demo:
             if plan:
                 call_command("migrate", interactive=False, verbosity=0)
             step.detail = f"{len(plan)} migrations" if plan else ""
-        if not self.options.reload:
-            self._static_files()
-
-    def _static_files(self) -> None:
-        stamp, digest = self.state / "static.stamp", _digest_of(programs.ROOT / "static")
-        if (self.state / "static" / "staticfiles.json").exists() and keys.read(stamp) == {
-            "digest": digest
-        }:
-            return
-        with self.steps.step("static files"):
-            from django.core.management import call_command
-
-            call_command("collectstatic", interactive=False, clear=True, verbosity=0)
-            keys.write(stamp, {"digest": digest})
+        # Files are served as they lie; the server only wants to see where collected ones would be.
+        (self.state / "static").mkdir(exist_ok=True)
 
     def _gateway(self) -> list[Program]:
         _let_go()
@@ -289,6 +276,11 @@ class Demo:
 
     def stop(self) -> None:
         with self.steps.step("stop"):
+            # All are asked at once, then waited for in order; what they lean on goes last.
+            for name in ("agent", "beat", "worker", "server"):
+                if found := self.supervisor.programs.get(name):
+                    with contextlib.suppress(ProcessLookupError):
+                        found[1].send_signal(found[0].polite)
             self.supervisor.stop_all()
             for server in (self.valkey, self.postgres):
                 if server is not None:
@@ -348,16 +340,6 @@ def _is_writable(home: str) -> bool:
             return True
     except OSError:
         return False
-
-
-def _digest_of(directory: Path) -> str:
-    """Changes when a file below ``directory`` or a locked package does."""
-    content = hashlib.sha256((programs.ROOT / "requirements" / "local.lock").read_bytes())
-    for path in sorted(directory.rglob("*")):
-        if path.is_file():
-            found = path.stat()
-            content.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
-    return content.hexdigest()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -11,6 +11,8 @@ _LONGEST_PAUSE = 30.0
 # Running for so long, it has recovered: an end after that counts as the first again.
 _STEADY = 60.0
 _MOST_ENDS = 6
+# Enough to tell one cause from another; the log has the rest.
+_LINES, _WIDTH = 4, 160
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ class Keeper:
             )
         pause = min(_FIRST_PAUSE * 2 ** (kept.ends - 1), _LONGEST_PAUSE)
         kept.due = now + pause
-        last = "\n".join(f"    {line}" for line in words.splitlines()[-8:])
+        last = "\n".join(f"    {line[:_WIDTH]}" for line in words.splitlines()[-_LINES:])
         self.say(f"{kept.name} ended; it starts again in {pause:g} s. The last words of its log:")
         self.say(last or "    (none)")
 
