@@ -20,9 +20,7 @@ def readyz(_request: HttpRequest) -> JsonResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM recordings_session LIMIT 1")
     except DatabaseError as error:
-        return JsonResponse(
-            {"status": "unavailable", "store": type(error).__name__}, status=503
-        )
+        return JsonResponse({"status": "unavailable", "store": type(error).__name__}, status=503)
     return JsonResponse({"status": "ready"})
 
 

@@ -39,7 +39,9 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     it. Reading raises CryptoError when the value was moved, changed, or its key is gone.
     """
 
-    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:  # noqa: E501, FBT001, FBT002
+    def contribute_to_class(
+        self, cls: type[models.Model], name: str, private_only: bool = False
+    ) -> None:  # noqa: E501, FBT001, FBT002
         super().contribute_to_class(cls, name, private_only)
         setattr(cls, self.attname, _Opening(self))
 
@@ -60,4 +62,6 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
         if value is None or isinstance(value, _Sealed):
             return value
         # Filters and bulk updates know no row to bind to, so they must not carry clear text.
-        raise crypto.CryptoError("an encrypted field is written by saving its row, never by a query")
+        raise crypto.CryptoError(
+            "an encrypted field is written by saving its row, never by a query"
+        )
