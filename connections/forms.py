@@ -93,7 +93,7 @@ class PlaceForm(Renewable, forms.Form):
     revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     MAIN = ("name", "description", "account")
-    SESSION = ("role", "warehouse", "database", "schema", "catalogue_databases")
+    SESSION = ("role", "warehouse", "database", "schema")
     LIMITS = ("max_rows", "timeout_seconds")
     RARE = ("host", "port", "protocol", "queue")
 

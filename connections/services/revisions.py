@@ -131,6 +131,8 @@ class Difference:
     what: str
     name: str
     details: tuple[tuple[str, Any, Any], ...] = ()
+    # What came or went, whole.
+    row: dict[str, Any] | None = None
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
@@ -169,10 +171,10 @@ def _compare(
     fields: tuple[str, ...],
 ) -> list[Difference]:
     before, after = {key(row): row for row in old}, {key(row): row for row in new}
-    found = [Difference("-", what, name) for name in before if name not in after]
+    found = [Difference("-", what, name, row=before[name]) for name in before if name not in after]
     for name, row in after.items():
         if name not in before:
-            found.append(Difference("+", what, name))
+            found.append(Difference("+", what, name, row=row))
             continue
         changed = tuple(
             (field_name, before[name][field_name], row[field_name])

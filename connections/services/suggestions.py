@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from connections.masking.strategies import STRATEGIES
+from connections.masking.strategies import STRATEGIES, strictest
 from connections.masking.types import Family, family
 from connections.policy.types import Protection
 from connections.sql.catalogue import Catalogue, Column, Table
@@ -180,22 +180,27 @@ def _mask(kind: Kind, column_type: str) -> Mask:
 
 
 def covers(protections: Iterable[Protection], table: Table, column: Column) -> Protection | None:
-    """The first protection, enabled or not, that names this column or a tag of it."""
+    """The protection, enabled or not, that this column wears: of several, the strictest."""
+    found = [item for item in protections if _names(item, table, column)]
+    if len(found) < 2:  # noqa: PLR2004
+        return found[0] if found else None
+    chosen = strictest([item.strategy for item in found])
+    return next((item for item in found if item.strategy == chosen), found[0])
+
+
+def _names(item: Protection, table: Table, column: Column) -> bool:
     name = table.name
-    for item in protections:
-        hit = (
-            any(_same(tag, item.tag) for tag in column.tags)
-            if item.tag
-            else _same(column.name, item.column)
-        )
-        if (
-            hit
-            and _same(name.name, item.table)
-            and _same(name.schema, item.schema)
-            and _same(name.database, item.database)
-        ):
-            return item
-    return None
+    hit = (
+        any(_same(tag, item.tag) for tag in column.tags)
+        if item.tag
+        else _same(column.name, item.column)
+    )
+    return (
+        hit
+        and _same(name.name, item.table)
+        and _same(name.schema, item.schema)
+        and _same(name.database, item.database)
+    )
 
 
 def _same(value: str, pattern: str) -> bool:

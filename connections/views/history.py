@@ -1,5 +1,7 @@
 """What the policy was, who changed it, and the way back."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,6 +12,7 @@ from connections import services
 from connections.models import PolicyRevision
 from connections.views import common
 from connections.views.policies import frame
+from connections.views.sentences import plain, sentence_of
 from hoopweb.lib.errors import HoopwebError, NotFound
 
 PAGE = 50
@@ -49,13 +52,40 @@ def revision(request: HttpRequest, name: str, number: int) -> HttpResponse:
     current = found.get(row.policy_revision)
     context = frame(request, row, "revisions") | {
         "revision": this,
-        "changes": services.differences(before, this.content),
-        "way_back": services.differences(current.content, this.content)
+        "changes": _told(services.differences(before, this.content)),
+        "way_back": _told(services.differences(current.content, this.content))
         if current and number != row.policy_revision
         else [],
         "is_current": number == row.policy_revision,
     }
     return render(request, "connections/revision.html", context)
+
+
+def _told(found: list[services.Difference]) -> list[dict[str, Any]]:
+    """Each difference with the rule as a sentence, where a whole rule came or went."""
+    return [
+        {
+            "change": change,
+            "sentence": sentence_of(change.row["match"])
+            if change.row and change.what == "rule"
+            else None,
+            "details": [
+                (name, _words(name, before), _words(name, after))
+                for name, before, after in change.details
+            ],
+        }
+        for change in found
+    ]
+
+
+def _words(name: str, value: Any) -> str:
+    if name == "match":
+        return plain(value)
+    if name == "options":
+        return ", ".join(f"{key} {option}" for key, option in value.items())
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 @require_POST

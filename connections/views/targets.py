@@ -37,8 +37,13 @@ def listing(request: HttpRequest) -> HttpResponse:
         )
         .order_by("name")
     )
-    newest = Catalogue.objects.filter(connection__in=rows).order_by("connection", "-version")
-    catalogues = {c.connection_id: c for c in newest.defer("content").distinct("connection")}
+    newest = (
+        Catalogue.objects.filter(connection_id__in=[row.pk for row in rows])
+        .order_by("connection_id", "-version")
+        .distinct("connection_id")
+        .defer("content")
+    )
+    catalogues = {item.connection_id: item for item in newest}
     found = [
         {
             "row": row,
