@@ -157,6 +157,7 @@ def _message(step: Step, _story: _Story) -> None:
 
 def _statement(step: Step, story: _Story) -> None:
     story.given = str(step.data.get("sql", ""))
+    step.shown = {"given": story.given}
     if story.number:
         step.title = f"Statement {story.number}"
 
@@ -171,10 +172,11 @@ def _decision(step: Step, story: _Story) -> None:
     facts = step.data.get("facts") or {}
     step.shown = {
         "masked": masked,
-        "reads": facts.get("reads", []),
-        "writes": facts.get("writes", []),
-        "flags": facts.get("flags", []),
-        "functions": facts.get("functions", []),
+        "reasons": _dicts(step.data.get("reasons")),
+        "reads": list(facts.get("reads", [])),
+        "writes": list(facts.get("writes", [])),
+        "flags": list(facts.get("flags", [])),
+        "functions": list(facts.get("functions", [])),
         "lineage": lineage(step.data),
         "outputs": outputs(step.data),
     }
@@ -218,6 +220,7 @@ def _approval_requested(step: Step, story: _Story) -> None:
     until = moment(step.data.get("expires_at"))
     step.shown = {
         "who": f"a reviewer of {', '.join(reviewers)}" if reviewers else "any reviewer",
+        "reasons": _dicts(step.data.get("reasons")),
         "within": words.duration(until - step.at) if until else "",
     }
 
@@ -262,7 +265,7 @@ def _outcome(step: Step, story: _Story) -> None:
     masks = {at: entry["strategy"] for at, entry in enumerate(outputs(story.decision))}
     detected = {
         found.get("column"): found.get("detector", _STRATEGY_UNKNOWN)
-        for found in step.data.get("findings", [])
+        for found in _dicts(step.data.get("findings"))
         if found.get("masked")
     }
     columns = [
@@ -273,7 +276,7 @@ def _outcome(step: Step, story: _Story) -> None:
             if column.get("masked")
             else "",
         }
-        for at, column in enumerate(step.data.get("columns", []))
+        for at, column in enumerate(_dicts(step.data.get("columns")))
     ]
     result = next((p for p in step.payloads if p.get("name") == "result"), None)
     step.title = "Result" if step.data.get("state") == "succeeded" else sign.word
@@ -283,7 +286,8 @@ def _outcome(step: Step, story: _Story) -> None:
         "masked": sum(bool(column["mask"]) for column in columns),
         "payload": result,
         "duration": words.duration(_number(step.data.get("duration_ms"))),
-        "findings": [f for f in step.data.get("findings", []) if f.get("count")],
+        "rows": _number(step.data.get("row_count")),
+        "findings": [f for f in _dicts(step.data.get("findings")) if _number(f.get("count"))],
     }
 
 
@@ -317,8 +321,13 @@ def moment(text: Any) -> datetime | None:
         return None
 
 
-def _number(value: Any) -> float | None:
+def _number(value: Any) -> int | None:
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        return None if value is None else round(float(value))
+    except (OverflowError, TypeError, ValueError):
         return None
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    """The mappings of a list. Whoever owns the database may have left anything there."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -30,7 +30,6 @@ _AT_ONCE_BYTES = 4 * 1024 * 1024
 @require_GET
 def replay(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     """Step through a session. ``?after=N`` gives the steps that came since, for the live tail."""
-    session_or_404(request, session_id)
     after = _after(request)
     note(request, "replay-opened", session_or_404(request, session_id), once=after > 0)
     with snapshot():
@@ -89,17 +88,16 @@ def _context(
     steps: list[Step],
     verification: Verification,
 ) -> dict[str, Any]:
+    outline = outline_of(steps)
     last = events[-1].at if events else session.started_at
     return {
         "session": session,
-        "outline": outline_of(steps),
+        "outline": outline,
         "verification": verification,
         "lasted": last - session.started_at,
-        "statements": sum(event.kind == "statement" for event in events),
-        "denied": sum(
-            event.kind == "decision" and event.data.get("effect") == "deny" for event in events
-        ),
-        "rows": sum(int(event.data.get("row_count") or 0) for event in events),
+        "statements": len(outline),
+        "denied": sum(line.effect == "deny" for line in outline),
+        "rows": sum(line.rows or 0 for line in outline),
         "may_close": session.is_open and may_close(request, session),
         "now": timezone.now(),
     }
