@@ -26,7 +26,8 @@ def test_the_reviewer_approves_and_the_auditor_replays(stack, open_as):
         row.click()
         expect(rita.get_by_role("heading", name="Your decision")).to_be_visible()
         expect(rita.locator(".prompt")).to_have_text(PROMPT)
-        expect(rita.locator(".lineage")).to_contain_text("SHOP.CRM.CONTACTS.EMAIL")
+        touched = rita.get_by_role("region", name="What it touches")
+        expect(touched.get_by_role("row", name="EMAIL")).to_contain_text("redact")
         rita.get_by_role("button", name="Approve").click()
         expect(rita.locator("h1 [data-state=approved]")).to_be_visible()
         answer = call.result(timeout=60)
@@ -80,7 +81,7 @@ def test_a_decision_by_another_reviewer_shows_without_reload(stack, open_as):
     expect(otto.locator("[data-live-state=live]").first).to_be_visible()
     expect(otto.get_by_text("You look on")).to_be_visible()
     stack.approve(stack.sign_in("rita"), str(request_id), digest)
-    expect(otto.locator(".votes")).to_contain_text("Rita")
+    expect(otto.get_by_role("region", name="Votes")).to_contain_text("Rita")
 
 
 def test_a_lost_server_is_said_and_found_again(stack, open_as):
