@@ -24,7 +24,7 @@ time.sleep(60)
 
 
 def _owner(directory: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - our own interpreter and script
+    return subprocess.Popen(
         [sys.executable, "-c", _OWNER, str(directory)], stdout=subprocess.PIPE, text=True
     )
 
