@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests import factories
 from tests.stack import Stack
@@ -44,6 +44,12 @@ def open_as(browser: Browser, stack: Stack) -> Iterator[Open]:
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
+    def heard(message: ConsoleMessage) -> None:
+        # A refused form and a server that a test took away are no faults of the page.
+        expected = ("status of 4", "WebSocket connection", "net::ERR_")
+        if message.type == "error" and not any(e in message.text for e in expected):
+            complaints.append(message.text)
+
     def opened(name: str, path: str = "/", **options: object) -> Page:
         context = browser.new_context(
             **{"viewport": {"width": 1440, "height": 900}, **options}  # type: ignore[arg-type]
@@ -52,10 +58,7 @@ def open_as(browser: Browser, stack: Stack) -> Iterator[Open]:
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda message: complaints.append(message.text) if message.type == "error" else None,
-        )
+        page.on("console", heard)
         page.goto(f"{stack.url}/sign-in/?next={path}")
         page.get_by_label("User name or e-mail").fill(name)
         page.get_by_label("Password").fill(factories.PASSWORD)
