@@ -157,6 +157,11 @@ def thousands(value: float | None) -> str:
 
 
 @register.filter
+def counted(plural: str, count: float) -> str:
+    return words.counted(plural, count)
+
+
+@register.filter
 def compact(value: float | None) -> str:
     return words.compact(value)
 

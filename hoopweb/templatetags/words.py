@@ -137,3 +137,10 @@ def compact(value: float | None) -> str:
             return f"{amount:.0f}" if not unit else f"{amount:.1f}{unit}".replace(".0", "")
         amount /= KILO
     return f"{amount:.1f}G".replace(".0", "")
+
+
+def counted(plural: str, count: float) -> str:
+    """The word that goes with ``count``: entries, but 1 entry."""
+    if count != 1:
+        return plural
+    return plural[:-3] + "y" if plural.endswith("ies") else plural.removesuffix("s")

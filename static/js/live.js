@@ -6,7 +6,7 @@
 // [data-live-bar] is the quiet bar; [data-live-needed] buttons wait while there is no connection.
 const LONGEST_WAIT_MS = 20_000;
 const BAR_AFTER_MS = 3_000;
-const LABELS = { live: "Live", connecting: "Connecting", offline: "Offline" };
+const LABELS = { live: "Live", connecting: "Connecting", offline: "Not live" };
 
 const body = document.body;
 const address = body.dataset.live;

@@ -1,13 +1,15 @@
 """What the small modules do, in Chromium, under the policy that the product sends."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
 from django.urls import path
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect, sync_playwright
 
 from hoopweb import urls
 from hoopweb.styleguide import styleguide
@@ -32,8 +34,13 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-def open_page(browser, live_server, where="", **kw) -> tuple[Page, list[str]]:
+def open_page(browser, live_server, where="", *, user=None, **kw) -> tuple[Page, list[str]]:
     context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **kw})
+    if user:
+        client = Client()
+        client.force_login(user)
+        (cookie,) = client.cookies.values()
+        context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": live_server.url}])
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     faults: list[str] = []
@@ -241,3 +248,48 @@ def test_a_part_that_refetches_itself_keeps_what_is_typed(page):
     expect(area).to_have_value("because of")
     expect(area).to_be_focused()
     assert area.evaluate("e => e.selectionStart") == 3
+
+
+@pytest.fixture
+def live(browser, live_server, cast) -> Iterator[tuple[Page, list[WebSocketRoute]]]:
+    """The page of a signed-in person, and every socket that it opened."""
+    page, faults = open_page(browser, live_server, user=cast.reviewer)
+    sockets: list[WebSocketRoute] = []
+    page.route_web_socket("**/ws/inbox/", lambda socket: sockets.append(socket))  # noqa: PLW0108
+    page.reload()
+    page.evaluate(
+        "window.heard = [];"
+        "for (const name of ['approval.changed', 'approval.changed.7', 'resync'])"
+        " document.body.addEventListener(`live:${name}`, () => heard.push(name))"
+    )
+    yield page, sockets
+    page.context.close()
+    assert not faults
+
+
+def test_messages_move_counts_and_tell_parts(live):
+    page, sockets = live
+    expect(page.locator("[data-live-label]")).to_have_text("Live")
+    sockets[-1].send('{"type": "approvals.count", "count": 3}')
+    sockets[-1].send('{"type": "approval.changed", "id": 7}')
+    sockets[-1].send("not json")
+    expect(page.locator("[data-live-count=approvals]")).to_have_text("3")
+    expect(page).to_have_title(re.compile(r"^\(3\) Components"))
+    page.wait_for_function("heard.length === 2")
+    assert page.evaluate("heard") == ["approval.changed", "approval.changed.7"]
+    sockets[-1].send('{"type": "approvals.count", "count": 0}')
+    expect(page.locator("[data-live-count=approvals]")).to_be_hidden()
+    expect(page).to_have_title(re.compile(r"^Components"))
+
+
+def test_a_lost_socket_is_said_and_what_was_missed_is_fetched(live):
+    page, sockets = live
+    expect(page.locator("[data-live-label]")).to_have_text("Live")
+    page.context.set_offline(offline=True)
+    expect(page.locator("[data-live-bar]")).to_be_visible()
+    page.context.set_offline(offline=False)
+    sockets[-1].close()
+    expect(page.locator("[data-live-label]")).to_have_text("Live")
+    expect(page.locator("[data-live-bar]")).to_be_hidden()
+    page.wait_for_function("heard.includes('resync')")
+    assert len(sockets) == 2

@@ -73,6 +73,14 @@ def test_size(amount, text):
     assert words.size(amount) == text
 
 
+@pytest.mark.parametrize(
+    ("word", "count", "text"),
+    [("entries", 1, "entry"), ("rules", 1, "rule"), ("rules", 0, "rules"), ("rules", 2, "rules")],
+)
+def test_counted(word, count, text):
+    assert words.counted(word, count) == text
+
+
 def test_every_state_of_statements_and_approvals_has_a_sign():
     from approvals.states import RequestState
     from gateway.states import StatementState
