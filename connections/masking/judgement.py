@@ -26,6 +26,7 @@ from connections.sql.scope import TableScan
 
 _WRITES = ("insert", "update", "delete", "merge", "truncate", "create-", "alter-", "call", "set")
 _SILENT = frozenset({Use.NULL_TESTED, Use.COUNTED})
+_MOST_NAMED = 5
 MAX_REWRITTEN = 20_000  # columns of all masking subqueries together
 
 
@@ -65,6 +66,9 @@ class Judgement:
             reason = Reason(failed.code, failed.text, way_out=failed.way_out)
             return Verdict(facts, Decision(Effect.DENY, (reason,)), self.sql, output_names=names)
         sent = render(analysis.tree, analysis.prefix)
+        if self._masked_uses() and not reviewed_copy:
+            reasons = (*decision.reasons, self._masked_reason())
+            decision = replace(decision, reasons=reasons)
         positions = tuple(
             i
             for i, out in enumerate(analysis.outputs)
@@ -123,6 +127,15 @@ class Judgement:
         return tuple(
             AppliedProtection(id_, column, strategy, tuple(sorted(found)))
             for (id_, column, strategy), found in sorted(uses.items())
+        )
+
+    def _masked_reason(self) -> Reason:
+        names = sorted({str(base.name) for base, _ in self._masked_uses()})
+        shown = ", ".join(names[:_MOST_NAMED]) + (" and more" if len(names) > _MOST_NAMED else "")
+        return Reason(
+            "masked",
+            f"Masked wherever the statement uses them: {shown}.",
+            way_out="Null tests and bare counts of these columns are true; all else sees the mask.",
         )
 
     # writes

@@ -12,8 +12,9 @@ MAX_RESULTS = 50
 class PriorResult:
     """The shape of an earlier result of this session, as ``RESULT_SCAN`` would return it."""
 
-    outputs: tuple[Output, ...]
+    outputs: tuple[Output, ...] = ()
     query_id: str | None = None
+    open: bool = False  # columns that no analysis names, such as those of SHOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,13 @@ class SessionContext:
     variables: dict[str, Any] = field(default_factory=dict)
     results: tuple[PriorResult, ...] = ()
 
-    def after(self, facts: Facts, outputs: tuple[Output, ...] | None = None) -> "SessionContext":
+    def after(
+        self, facts: Facts, *, query_id: str | None = None, keep_result: bool = False
+    ) -> "SessionContext":
         """The context once a statement with these facts has succeeded.
 
-        ``outputs`` is the shape of its result, where the caller vouches that the next
-        ``LAST_QUERY_ID()`` of the upstream session will mean this result.
+        With ``keep_result`` its result may be scanned again. Then the caller gives the query's id
+        in Snowflake, or vouches that ``LAST_QUERY_ID()`` will mean exactly this statement.
         """
         database, schema, variables = self.database, self.schema, dict(self.variables)
         for change in facts.session_changes:
@@ -46,8 +49,10 @@ class SessionContext:
             elif change.kind == "variable":
                 variables[change.name] = change.value
         results = self.results
-        if outputs is not None:
-            results = (*results[1 - MAX_RESULTS :], PriorResult(outputs))
+        if keep_result:
+            reads = facts.statement_class == "select"
+            made = PriorResult(facts.outputs if reads else (), query_id, open=not reads)
+            results = (*results[1 - MAX_RESULTS :], made)
         return replace(self, database=database, schema=schema, variables=variables, results=results)
 
     def key(self) -> tuple[object, ...]:

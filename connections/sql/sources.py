@@ -362,6 +362,8 @@ class Sources(Values):
             return Relation(rest=EMPTY)
         if found.query_id is not None and argument is not None:
             argument.replace(exp.Literal.string(found.query_id))
+        if found.open:
+            return Relation(rest=EMPTY)
         return Relation(
             tuple(Out(o.name, Value(_earlier(o.sources), pure=True)) for o in found.outputs)
         )

@@ -142,7 +142,7 @@ class Statement(Queries):
         text = rest.name if isinstance(rest, exp.Expr) else str(rest or "")
         words = re.findall(r"[A-Za-z_]+", f"{verb} {text}")
         first = [w.upper() for w in words[:6]]
-        self.statement_class, problem = _command_class(first, f"{verb} {text}".upper())
+        self.statement_class, problem = _command_class(first)
         code, what, way_out = problem
         if self.statement_class in {"execute-immediate", "scripting"}:
             self.record.flags.add("dynamic-sql")
@@ -174,7 +174,7 @@ def _titled(tree: exp.Expr, outputs: list[Out]) -> list[Out]:
     return titled
 
 
-def _command_class(first: list[str], text: str) -> tuple[str, tuple[str, str, str]]:
+def _command_class(first: list[str]) -> tuple[str, tuple[str, str, str]]:
     verb = first[0] if first else ""
     second = first[1] if len(first) > 1 else ""
     if verb in {"GRANT", "REVOKE"}:
@@ -191,7 +191,7 @@ def _command_class(first: list[str], text: str) -> tuple[str, tuple[str, str, st
         return "scripting", _opaque("Scripting blocks are not judged.", "Send single statements.")
     if verb in {"CREATE", "ALTER", "DROP", "UNDROP"}:
         return f"{verb.lower()}-{_object_kind(first[1:])}", _opaque(
-            f"This form of {verb} is not judged: {text[:60].strip()}",
+            f"This form of {verb} {second} is not judged.",
             "Use the plain form of the statement, or ask an admin.",
         )
     known = {
@@ -208,7 +208,7 @@ def _command_class(first: list[str], text: str) -> tuple[str, tuple[str, str, st
         "COMMENT": "comment",
     }
     return known.get(verb, "unknown"), _opaque(
-        f"{text[:60].strip()} is not a statement that the judge can analyse.",
+        f"{verb} {second}".strip() + " is not a statement that the judge can analyse.",
         "Use SELECT to read tables and views.",
     )
 

@@ -4,7 +4,7 @@ from sqlglot import exp
 
 from connections.sql import functions, stars
 from connections.sql.facts import Use
-from connections.sql.names import quoted, stored
+from connections.sql.names import quoted, split_dotted, stored
 from connections.sql.relation import EMPTY, NO_USES, NONE, Relation, Used, Value, merge
 from connections.sql.scope import Record, Scope
 
@@ -327,6 +327,19 @@ class Values:
 
     def _dynamic(self, node: exp.Expr, scope: Scope) -> Value:
         self.record.visited.add(id(node))
+        inner = node.this
+        parts = (
+            split_dotted(inner.this) if isinstance(inner, exp.Literal) and inner.is_string else None
+        )
+        if parts:
+            keys = ("this", "table", "db", "catalog")
+            column = exp.Column(**dict(zip(keys, reversed(parts), strict=False)))
+            parent = node.parent
+            if isinstance(parent, exp.Column) and parent.this is node and len(parts) == 1:
+                parent.set("this", parts[0])
+                return self.column(parent, scope)
+            node.replace(column)
+            return self.column(column, scope)
         self.record.refuse(
             "dynamic-name",
             "IDENTIFIER(…) names a column that only running would tell.",

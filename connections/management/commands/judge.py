@@ -27,9 +27,8 @@ def judge_line(entry: dict[str, Any], catalogue: Catalogue, ruleset: Ruleset) ->
         before = _judge(text, context, catalogue, ruleset)
         if before.decision.effect == Effect.DENY:
             continue
-        shape = before.facts.outputs if before.facts.statement_class == "select" else None
         catalogue = with_ddl(catalogue, before.sql_sent or "", context)
-        context = context.after(before.facts, shape)
+        context = context.after(before.facts, keep_result=True)
     verdict = _judge(entry["sql"], context, catalogue, ruleset)
     decision = verdict.decision.effect.value
     if verdict.decision.effect == Effect.ALLOW and verdict.masks:

@@ -56,7 +56,8 @@ def warehouse(suite):
     duck = connection._duck_conn
     for file in sorted((ROOT / suite).glob("*.csv.gz")):
         name = file.name.removesuffix(".csv.gz").upper()
-        header = gzip.open(file, "rt").readline().strip().split("|")
+        with gzip.open(file, "rt") as lines:
+            header = lines.readline().strip().split("|")
         texts = {c: "VARCHAR" for c in header if c.endswith("_zip")}
         duck.execute(
             f"CREATE TABLE TPC.PUBLIC.{name} AS SELECT *{_EXTRA[suite].get(name, '')} FROM"
