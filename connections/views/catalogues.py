@@ -43,7 +43,12 @@ def sync(request: HttpRequest, name: str) -> HttpResponse:
             return redirect("connections:detail", row.name)
     else:
         row = common.seen(request, name)
-    return render(request, "connections/_sync.html", sync_context(request, row))
+    context = sync_context(request, row)
+    response = render(request, "connections/_sync.html", context)
+    if request.method == "GET" and not (context["sync"] and context["sync"].is_open):
+        # Only a page that watches a reading asks; now that it has ended, all of it is news.
+        response.headers["HX-Refresh"] = "true"
+    return response
 
 
 def sync_context(request: HttpRequest, row: Connection) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from accounts.models import Agent, User
 from accounts.principal import Principal, PrincipalKind
 from connections import services
 from connections.judge import Verdict, judge
+from connections.masking.strategies import strictest
 from connections.models import Connection
 from connections.policy.types import Subject
 from connections.policy_forms import SimulateForm
@@ -109,7 +110,10 @@ def _judged(row: Connection, form: SimulateForm, user: User) -> dict[str, Any]:
 
 def _lineage(verdict: Verdict) -> list[dict[str, Any]]:
     """Each column with its uses and its mask, protected ones first."""
-    masks = {item.column: item.strategy for item in verdict.decision.protections}
+    worn: dict[str, list[str]] = defaultdict(list)
+    for item in verdict.decision.protections:
+        worn[item.column].append(item.strategy)
+    masks = {column: strictest(names) for column, names in worn.items()}
     uses: dict[str, list[str]] = defaultdict(list)
     for use in verdict.facts.columns:
         word = f"{use.use} of {use.function}" if use.function else str(use.use)

@@ -188,10 +188,12 @@ def set_state(request: HttpRequest, name: str) -> HttpResponse:
 def test(request: HttpRequest, name: str) -> HttpResponse:
     """Log in and look round, a step at a time; the report stays on the page."""
     row = common.changeable(request, name)
-    try:
-        row = services.test_connection(connection=row, **common.acting(request))
-    except HoopwebError as error:
-        common.tell(request, error)
-    if is_part(request):
-        return render(request, "connections/_test.html", {"row": row, "may_change": True})
-    return redirect("connections:detail", row.name)
+    before = health_of(row)
+    row = services.test_connection(connection=row, **common.acting(request))
+    if not is_part(request):
+        return redirect("connections:detail", row.name)
+    response = render(request, "connections/_test.html", {"row": row, "may_change": True})
+    if health_of(row) != before:
+        # The state beside the name and the set-up steps hang on it.
+        response.headers["HX-Refresh"] = "true"
+    return response

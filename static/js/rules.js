@@ -42,7 +42,7 @@ document.addEventListener("drop", (event) => {
   if (!dragged || !row || row === dragged) return;
   event.preventDefault();
   const form = dragged.querySelector("form[data-move]");
-  form.elements.to.value = row.dataset.place;
+  form.querySelector("input[name=to]").value = row.dataset.place;
   form.requestSubmit();
 });
 
