@@ -22,6 +22,8 @@ from urllib.parse import quote
 from hoopweb.local.sample_tasks import CHORES, LOST_PROMPT, Chore, chore, lost_revenue
 
 WAIT = 25
+# Short at first: whoever has to approve should be told soon.
+FIRST_WAIT = 3
 # A gateway that restarts is back within this; a loop waits for as long as it takes.
 PATIENCE = 120
 APPROVAL_IN_LOOP = 240
@@ -144,7 +146,7 @@ class Work:
             "binds": list(binds),
             "prompt": self.prompt,
             "reason": reason,
-            "wait": WAIT,
+            "wait": FIRST_WAIT,
         }
         statement = self.gateway.call("POST", "statements", body, key=str(uuid.uuid4()))
         asked = time.monotonic()
