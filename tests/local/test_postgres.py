@@ -66,6 +66,7 @@ def test_listens_on_no_port_and_lets_no_other_account_in(directory):
 
 def test_shares_a_server_whose_owner_lives(directory):
     with _owner(directory) as owner:
+        assert owner.stdout
         url, pid = owner.stdout.readline().rsplit(" ", 1)
         guest = EmbeddedPostgres(directory, durable=False)
         assert guest.start() == url
@@ -77,6 +78,7 @@ def test_shares_a_server_whose_owner_lives(directory):
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's leash is Linux's")
 def test_ends_with_a_killed_owner(directory):
     with _owner(directory) as owner:
+        assert owner.stdout
         pid = int(owner.stdout.readline().rsplit(" ", 1)[1])
         owner.kill()
     deadline = time.monotonic() + 10

@@ -88,6 +88,7 @@ def test_children_end_with_a_killed_parent(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", _PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as parent:
+        assert parent.stdout
         child = int(parent.stdout.readline())
         parent.kill()
     assert _wait(lambda: not processes.is_alive(child))

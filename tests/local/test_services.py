@@ -21,6 +21,7 @@ def test_services_start_print_what_to_set_and_leave_nothing_behind():
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdout
         told = [process.stdout.readline().removeprefix("export ").strip() for _ in range(6)]
         values = dict(line.replace("'", "").split("=", 1) for line in told)
         with psycopg.connect(values["DATABASE_URL"]) as connection:

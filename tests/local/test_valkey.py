@@ -36,6 +36,7 @@ def test_a_second_one_shares_the_first(tmp_path):
 def test_a_dead_socket_is_replaced(tmp_path):
     first = EmbeddedValkey(tmp_path)
     first.start()
+    assert first.pid
     processes.end_stranger(first.pid)
     first.stop()
     second = EmbeddedValkey(tmp_path)

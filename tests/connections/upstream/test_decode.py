@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -27,7 +28,7 @@ def _struct(**children: list[int | None]) -> pa.Array:
     )
 
 
-def _decoded(array: pa.Array, kind: str, **facts: int) -> pa.ChunkedArray:
+def _decoded(array: pa.Array, kind: str, **facts: Any) -> pa.ChunkedArray:
     column = ResultColumn("C", kind, **facts)
     return decode.join([decode.arrow_part(_stream(array), [column])]).column(0)
 

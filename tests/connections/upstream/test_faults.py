@@ -6,7 +6,7 @@ import pytest
 
 from connections.upstream.client import connect
 from connections.upstream.errors import OutcomeUnknown, SessionLost, UpstreamUnreachable
-from connections.upstream.types import FoundState
+from connections.upstream.types import FoundState, UpstreamSession
 from tests.connections.upstream.emulators import running
 
 _WRITE = "UPDATE RETAIL.STORES SET FLOOR_SPACE = FLOOR_SPACE + 1 WHERE STORE_ID = 1 /* {} */"
@@ -67,7 +67,7 @@ async def test_a_chunk_is_fetched_again(emulator, session):
 
 
 async def test_an_expired_token_is_renewed_once_for_all_who_wait(emulator):
-    heard = []
+    heard: list[UpstreamSession] = []
     async with connect(emulator.target(), on_renew=heard.append) as session:
         emulator.fault(match="renew-me", expire_token=True)
         handles = await asyncio.gather(

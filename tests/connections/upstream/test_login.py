@@ -106,7 +106,7 @@ async def test_tokens_that_are_over_are_replaced_by_a_new_login():
 async def test_a_session_that_is_over_is_replaced_by_a_new_login(emulator):
     tokens = await log_in(emulator.target())
     over = replace(tokens, token="unknown", master_token="unknown")
-    heard = []
+    heard: list[UpstreamSession] = []
     async with connect(emulator.target(), resume=over, on_renew=heard.append) as session:
         assert (await session.fetch("SELECT 1 AS ONE")).num_rows == 1
     assert [found.token for found in heard] == [session.tokens.token]

@@ -8,7 +8,7 @@ from connections.upstream.metadata import read_catalogue
 
 
 async def test_the_catalogue_has_tables_views_types_and_tags(session):
-    said = []
+    said: list[str] = []
     read = await read_catalogue(session, progress=said.append)
     assert read.notes == ()
     assert said == ["Reading tags", "Reading SHOP"]
@@ -23,14 +23,18 @@ async def test_the_catalogue_has_tables_views_types_and_tags(session):
     assert card is not None
     assert card.name.kind == "view"
     assert "JOIN SHOP.RETAIL.CUSTOMERS" in (card.definition or "")
-    assert read.catalogue.find("SHOP", "RETAIL", "ORDER_LINES").columns[-1].type == "NUMBER(12,2)"
+    lines = read.catalogue.find("SHOP", "RETAIL", "ORDER_LINES")
+    assert lines is not None
+    assert lines.columns[-1].type == "NUMBER(12,2)"
 
 
 async def test_a_view_keeps_its_own_text_until_it_is_dropped(session):
     text = "CREATE OR REPLACE VIEW RETAIL.MINE AS SELECT STORE_ID /* mine */ FROM RETAIL.STORES"
     await session.fetch(text)
     read = await read_catalogue(session, ["SHOP"])
-    assert read.catalogue.find("SHOP", "RETAIL", "MINE").definition == text
+    mine = read.catalogue.find("SHOP", "RETAIL", "MINE")
+    assert mine is not None
+    assert mine.definition == text
     await session.fetch("DROP VIEW RETAIL.MINE")
     read = await read_catalogue(session, ["SHOP"])
     assert read.catalogue.find("SHOP", "RETAIL", "MINE") is None
