@@ -5,5 +5,10 @@ function fit() {
   for (const drawer of document.querySelectorAll("details[data-drawer]")) drawer.open = !narrow.matches;
 }
 
+// Paper has no drawers.
+window.addEventListener("beforeprint", () => {
+  for (const drawer of document.querySelectorAll("details[data-drawer]")) drawer.open = true;
+});
+window.addEventListener("afterprint", fit);
 narrow.addEventListener("change", fit);
 fit();

@@ -1,6 +1,7 @@
 // [data-grid-source="id"]: draws the visible rows of a large result from its JSON block. The first
 // rows came from the server, so the table is readable before and without this script.
 const SPARE = 12;
+const ON_PAPER = 500;
 
 function cell(head, value) {
   const td = document.createElement("td");
@@ -47,13 +48,9 @@ function start(grid) {
   for (const th of grid.querySelectorAll("thead th")) th.style.minWidth = `${th.offsetWidth}px`;
   let first = -1;
 
-  function draw() {
-    const from = Math.max(0, Math.floor(box.scrollTop / height) - SPARE);
-    if (from === first) return;
-    first = from;
-    const to = Math.min(rows.length, from + Math.ceil(box.clientHeight / height) + 2 * SPARE);
+  function show(from, to, { gaps = true } = {}) {
     const part = document.createDocumentFragment();
-    part.append(gap(heads.length + 1, from * height));
+    if (gaps) part.append(gap(heads.length + 1, from * height));
     for (let i = from; i < to; i += 1) {
       const tr = document.createElement("tr");
       tr.ariaRowIndex = String(i + 2);
@@ -63,9 +60,22 @@ function start(grid) {
       tr.append(index, ...heads.map((head, at) => cell(head, rows[i][at] ?? null)));
       part.append(tr);
     }
-    part.append(gap(heads.length + 1, (rows.length - to) * height));
+    if (gaps) part.append(gap(heads.length + 1, (rows.length - to) * height));
     body.replaceChildren(part);
   }
+
+  function draw() {
+    const from = Math.max(0, Math.floor(box.scrollTop / height) - SPARE);
+    if (from === first) return;
+    first = from;
+    show(from, Math.min(rows.length, from + Math.ceil(box.clientHeight / height) + 2 * SPARE));
+  }
+
+  window.addEventListener("beforeprint", () => show(0, Math.min(rows.length, ON_PAPER), { gaps: false }));
+  window.addEventListener("afterprint", () => {
+    first = -1;
+    draw();
+  });
 
   if (said) said.textContent = said.textContent.replace(/^[\d,]+/, rows.length.toLocaleString("en"));
   let waiting = false;
