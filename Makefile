@@ -14,13 +14,13 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 demo: install ## Start everything on this machine, with a sample agent at work
-	@$(VENV)/python -m hoopweb.local --tied
+	@$(VENV)/python -m hoopweb.local --tied $(ARGS)
 
 demo-reset: ## Forget the demo's data, keys and passwords
 	@if [ -x $(VENV)/python ]; then $(VENV)/python -m hoopweb.local --reset; fi
 
 dev: install ## As demo, without the agent; the server reloads when a file changes
-	@$(VENV)/python -m hoopweb.local --tied --no-agent --reload
+	@$(VENV)/python -m hoopweb.local --tied --no-agent --reload $(ARGS)
 
 test: install-browser check ## Install what the tests need, then everything that CI runs
 

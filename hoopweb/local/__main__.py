@@ -24,6 +24,7 @@ def _tie_to_parent() -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m hoopweb.local", description=demo.__doc__)
     parser.add_argument("--no-agent", action="store_true", help="without the sample agent")
+    parser.add_argument("--loop", action="store_true", help="the agent goes on with other tasks")
     parser.add_argument("--reload", action="store_true", help="start again when a file changes")
     parser.add_argument("--once", action="store_true", help="stop as soon as everything is up")
     parser.add_argument("--reset", action="store_true", help="forget data, keys and passwords")
@@ -33,7 +34,11 @@ def main() -> int:
         _tie_to_parent()
     if given.reset:
         return demo.reset()
-    return demo.run(demo.Options(agent=not given.no_agent, reload=given.reload, once=given.once))
+    return demo.run(
+        demo.Options(
+            agent=not given.no_agent, loop=given.loop, reload=given.reload, once=given.once
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ class Options:
     """What the command line may ask for."""
 
     agent: bool = True
+    loop: bool = False
     reload: bool = False
     once: bool = False
 
@@ -77,6 +78,7 @@ class Demo:
     port: int = 0
     postgres: EmbeddedPostgres | None = None
     valkey: EmbeddedValkey | None = None
+    story: programs.Follower | None = None
     supervisor: Supervisor = field(init=False)
     keeper: Keeper = field(init=False)
 
@@ -247,31 +249,39 @@ class Demo:
 
     def start_agent(self) -> None:
         """Set the sample agent to work; return when one of its statements waits for a person."""
-        program = programs.agent(self.env)
-        log = self.supervisor.log_of("agent")
-        asked = _asked_before()
+        program = programs.agent(self.env, loop=self.options.loop)
+        self.story = programs.Follower(self.supervisor.log_of(program.name))
+        asked = _asked_so_far()
         with self.steps.step("agent", "works on its task") as step:
             self.supervisor.start(program)
             until = time.monotonic() + _AGENT_PATIENCE
             while time.monotonic() < until:
-                if _asked_before() > asked:
-                    step.detail = "has asked for approval and waits"
+                self._tell_story()
+                if _asked_so_far() > asked:
+                    step.detail = "asks for approval and waits"
                     return
-                if "agent" in self.supervisor.ended():
-                    step.detail = f"has ended; its log is {log}"
+                if program.name in self.supervisor.ended():
+                    step.detail = "has ended"
                     return
                 self.keeper.look()
-                time.sleep(_LOOK_EVERY / 2)
-            step.detail = f"still works; its log is {log}"
+                time.sleep(_LOOK_EVERY)
+            step.detail = "still works"
+
+    def _tell_story(self) -> None:
+        """What the agent says, as it says it."""
+        for line in self.story.lines() if self.story else ():
+            self.steps.say(f"    {line}")
 
     def watch(self) -> None:
         """Keep everything up until someone asks to stop."""
-        agent_ran = "agent" in self.supervisor.programs
+        agent_runs = "agent" in self.supervisor.programs
         while True:
             self.keeper.look()
-            if agent_ran and "agent" in self.supervisor.ended():
-                agent_ran = False
-                self.steps.say("The sample agent has finished; its story is in var/log/agent.log.")
+            self._tell_story()
+            if agent_runs and "agent" in self.supervisor.ended():
+                agent_runs = False
+                self._tell_story()
+                self.steps.say("The sample agent has finished. Its session can be replayed.")
             time.sleep(_LOOK_EVERY)
 
     def stop(self) -> None:
@@ -320,7 +330,7 @@ def _let_go() -> None:
     connection.close_pool()  # type: ignore[attr-defined]
 
 
-def _asked_before() -> int:
+def _asked_so_far() -> int:
     """How often approval was asked for so far."""
     from django.db import DatabaseError
 

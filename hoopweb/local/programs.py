@@ -41,6 +41,26 @@ def said_since_now(log: Path, text: str) -> Callable[[], bool]:
     return found
 
 
+class Follower:
+    """Reads what is added to a log, line by line, from now on."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._place = log.stat().st_size if log.exists() else 0
+        self._rest = b""
+
+    def lines(self) -> list[str]:
+        try:
+            with self._log.open("rb") as file:
+                file.seek(self._place)
+                added = file.read()
+        except OSError:
+            return []
+        self._place += len(added)
+        *whole, self._rest = (self._rest + added).split(b"\n")
+        return [line.decode(errors="replace").rstrip() for line in whole]
+
+
 def emulator(env: Mapping[str, str], *, port: int, data: Path) -> Program:
     command = (
         *(sys.executable, "-m", "connections.upstream.emulator"),
@@ -100,6 +120,12 @@ def beat(env: Mapping[str, str], *, log: Path) -> Program:
     )
 
 
-def agent(env: Mapping[str, str]) -> Program:
-    command = (sys.executable, "-m", "hoopweb.local.sample_agent")
+def agent(env: Mapping[str, str], *, loop: bool) -> Program:
+    command: tuple[str, ...] = (
+        *(sys.executable, "-m", "hoopweb.local.sample_agent"),
+        # The server itself, whatever address people use; the token comes by the environment.
+        *("--url", env["HOOPWEB_URL"]),
+    )
+    if loop:
+        command += ("--loop",)
     return Program("agent", command, env=env, cwd=ROOT, polite=signal.SIGINT, patience=3)
