@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
 from asgiref.sync import async_to_sync, sync_to_async
@@ -62,10 +61,13 @@ def send_sync(sync: CatalogueSync) -> None:
     """Wake a worker once this transaction stands. A lost message is sent again by the sweep."""
     from connections.tasks import sync_catalogue as task
 
-    queue = sync.connection.queue
-    transaction.on_commit(
-        partial(task.apply_async, args=(sync.pk,), queue=queue, ignore_result=True), robust=True
-    )
+    sync_id, queue = sync.pk, sync.connection.queue
+
+    # A function with a name: Django logs it when the broker is gone and the call fails.
+    def wake() -> None:
+        task.apply_async(args=(sync_id,), queue=queue, ignore_result=True)
+
+    transaction.on_commit(wake, robust=True)
 
 
 def sync_catalogue(sync_id: int) -> CatalogueSync | None:

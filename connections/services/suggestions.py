@@ -4,6 +4,7 @@ A name proves nothing: these are suggestions for a person, who adds or leaves th
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,6 +16,7 @@ from connections.policy.types import Protection
 from connections.sql.catalogue import Catalogue, Column, Table
 
 MAX_SUGGESTIONS = 500
+_GLOB = re.compile(r"[*?\[]")
 
 
 Mask = tuple[str, dict[str, Any]]
@@ -135,7 +137,7 @@ class Suggestion:
 
 def suggest(catalogue: Catalogue, protections: Iterable[Protection]) -> list[Suggestion]:
     """Unprotected columns whose names say that they hold something personal."""
-    protections = tuple(protections)
+    marks = Marks(protections)
     found = []
     for table in catalogue.tables.values():
         # A view shows the masks of what it reads; protecting it again would mask a mask.
@@ -146,7 +148,7 @@ def suggest(catalogue: Catalogue, protections: Iterable[Protection]) -> list[Sug
             # A flag such as HAS_PHONE says nothing that a mask could keep.
             if kind is None or family(column.type) is Family.BOOLEAN:
                 continue
-            if covers(protections, table, column):
+            if covers(marks.near(table), table, column):
                 continue
             strategy, options = _mask(kind, column.type)
             found.append(Suggestion(table, column, kind.label, strategy, options))
@@ -206,3 +208,27 @@ def _names(item: Protection, table: Table, column: Column) -> bool:
 def _same(value: str, pattern: str) -> bool:
     """As the judge compares: by glob, without regard to case."""
     return pattern == "*" or fnmatchcase(value.casefold(), pattern.casefold())
+
+
+class Marks:
+    """Which columns of many tables are protected: most protections name one table, so each table
+    is held against few of them.
+    """
+
+    def __init__(self, protections: Iterable[Protection]) -> None:
+        self._anywhere: list[Protection] = []
+        self._of_table: dict[str, list[Protection]] = defaultdict(list)
+        for item in protections:
+            if item.tag or _GLOB.search(item.table):
+                self._anywhere.append(item)
+            else:
+                self._of_table[item.table.casefold()].append(item)
+
+    def near(self, table: Table) -> list[Protection]:
+        """Those that may meet a column of ``table``."""
+        return [*self._of_table.get(table.name.name.casefold(), ()), *self._anywhere]
+
+    def count(self, table: Table) -> int:
+        """How many columns of ``table`` are protected."""
+        near = self.near(table)
+        return sum(any(_names(p, table, c) for p in near) for c in table.columns) if near else 0

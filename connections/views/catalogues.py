@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from connections import services
 from connections.models import CatalogueSync, Connection
 from connections.policy.types import Protection
-from connections.services.suggestions import covers
+from connections.services.suggestions import Marks, covers
 from connections.sql.catalogue import Catalogue, Column, Table
 from connections.views import common
 from hoopweb.lib.errors import HoopwebError
@@ -73,19 +73,20 @@ def catalogue(request: HttpRequest, name: str) -> HttpResponse:
     }
     if wanted := request.GET.get("table"):
         return _one_table(request, base, value, protections, wanted)
+    marks = Marks(protections)
     query = request.GET.get("q", "").strip()
     schema = request.GET.get("schema", "")
     only = request.GET.get("only", "")
     matching = _search(value, query, schema)
     if only == "protected":
-        matching = [(t, c) for t, c in matching if _protected(t, protections)]
+        matching = [(t, c) for t, c in matching if marks.count(t)]
     elif only == "view":
         matching = [(t, c) for t, c in matching if t.name.kind == "view"]
     start = max(common.whole(request.GET.get("from")) or 0, 0)
     shown = [
         Found(
             table,
-            _protected(table, protections),
+            marks.count(table),
             tuple(columns[:SHOWN_COLUMNS]),
             max(len(columns) - SHOWN_COLUMNS, 0),
         )
@@ -136,18 +137,6 @@ def _search(value: Catalogue, query: str, schema: str) -> list[tuple[Table, list
         found.append((len(missing), name, table, columns))
     found.sort(key=lambda item: item[:2])
     return [(table, columns) for _, _, table, columns in found]
-
-
-def _protected(table: Table, protections: list[Protection]) -> int:
-    """How many columns of the table wear a mask."""
-    near = [item for item in protections if item.tag or _may_meet(item, table)]
-    return sum(covers(near, table, column) is not None for column in table.columns) if near else 0
-
-
-def _may_meet(item: Protection, table: Table) -> bool:
-    # A cheap look first: most protections name one table, and thousands of tables are asked.
-    exact = not any(mark in item.table for mark in "*?[")
-    return not exact or item.table.casefold() == table.name.name.casefold()
 
 
 def _one_table(
