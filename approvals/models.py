@@ -12,6 +12,7 @@ from accounts.models import User
 from accounts.principal import Role
 from approvals.states import TRANSITIONS, RequestState
 from connections.models import Connection
+from hoopweb.lib.fields import EncryptedTextField
 
 
 def _pairs() -> Q:
@@ -70,6 +71,8 @@ class ApprovalRequest(models.Model):
     prompt = models.TextField(blank=True)
     sql_given = models.TextField()
     sql_sent = models.TextField()
+    # JSON of the bound values: what is approved is the text with exactly these.
+    binds = EncryptedTextField(blank=True)
     statement_class = models.CharField(max_length=40)
     facts = models.JSONField(default=dict)
     reasons = models.JSONField(default=list)

@@ -42,6 +42,7 @@ class Ask:
     prompt: str
     sql_given: str
     sql_sent: str
+    binds: str
     statement_class: str
     facts: dict[str, Any]
     reasons: list[dict[str, Any]]
@@ -119,6 +120,7 @@ def open_request(ask: Ask) -> ApprovalRequest:
         prompt=ask.prompt,
         sql_given=ask.sql_given,
         sql_sent=ask.sql_sent,
+        binds=ask.binds,
         statement_class=ask.statement_class,
         facts=ask.facts,
         reasons=ask.reasons,

@@ -1,5 +1,6 @@
 """The inbox, one request, and standing grants."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -120,6 +121,7 @@ def _context(
         "votes": votes,
         "waiting_for": waiting_for,
         "lineage": _lineage(row),
+        "binds": list(enumerate(json.loads(row.binds or "[]"), start=1)),
         "changed": live
         and (connection.policy_revision, connection.catalogue_version)
         != (row.policy_revision, row.catalogue_version),

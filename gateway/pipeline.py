@@ -125,11 +125,23 @@ def _receive(request: StatementRequest, principal: Principal, connection: Connec
             statement_id=statement.pk,
             data={"role": "reasoning", "text": request.reason},
         )
+    bound = (
+        {
+            "binds": recordings.store_payload(
+                session_id=session.pk,
+                content=statement.binds.encode(),
+                media_type="application/json",
+            )
+        }
+        if request.binds
+        else {}
+    )
     recordings.append(
         session_id=session.pk,
         kind=EventKind.STATEMENT,
         actor=actor,
         statement_id=statement.pk,
+        payloads=bound,
         data={
             "sql": request.sql,
             "binds": len(request.binds),
@@ -214,6 +226,7 @@ def _settle(statement: Statement, verdict: Verdict) -> None:
             prompt=statement.prompt,
             sql_given=statement.sql_given,
             sql_sent=judged["sql_sent"],
+            binds=statement.binds,
             statement_class=judged["statement_class"],
             facts=judged["facts"],
             reasons=judged["reasons"],

@@ -1,6 +1,7 @@
 """The approval pages, tried by the right and by the wrong person."""
 
 import pytest
+from django.db import connection as db
 
 from approvals.models import ApprovalRequest, Grant
 from gateway import pipeline
@@ -140,6 +141,23 @@ def test_a_grant_is_listed_and_revoked_by_reviewers_only(client, cast, held):
     client.post(f"/approvals/grants/{grant.pk}/revoke/")
     grant.refresh_from_db()
     assert grant.revoked_at is not None
+
+
+def test_bound_values_are_shown_to_the_reviewer_and_sealed_in_the_table(client, cast):
+    request = StatementRequest(
+        connection_id=cast.connection.pk,
+        sql="UPDATE SHOP.CRM.CONTACTS SET CITY = ? WHERE CONTACT_ID = ?",
+        request_id="r2",
+        door="rest",
+        binds=("Reykjavik-on-sea", None),
+    )
+    statement = pipeline.submit(request, principal=cast.principal)
+    client.force_login(cast.reviewer)
+    page = client.get(f"/approvals/{statement.approval_id}/").content.decode()
+    assert "Reykjavik-on-sea" in page
+    with db.cursor() as cursor:
+        cursor.execute("SELECT binds FROM approvals_approvalrequest")
+        assert "Reykjavik" not in str(cursor.fetchall())
 
 
 def test_a_part_is_the_page_without_its_frame(client, cast, held):
