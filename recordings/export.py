@@ -68,7 +68,7 @@ def _payloads(
     session: Session, events: list[Event], files: dict[str, bytes]
 ) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
-    named = {entry["id"]: entry for event in events for entry in event.payloads}
+    named = {entry["id"]: entry for event in events for entry in event.named}
     for payload in Payload.objects.filter(
         session=session, pk__in=[uuid.UUID(key) for key in named]
     ).iterator(chunk_size=20):

@@ -73,6 +73,10 @@ class Verification:
     def ok(self) -> bool:
         return not self.findings
 
+    def say(self, fault: Fault, text: str, session: uuid.UUID, event: int | None = None) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(fault, text, session, event))
+
     @property
     def badge(self) -> str:
         """The name of the badge that a page shows."""

@@ -4,7 +4,7 @@ Everything here keeps who and what as values: a replay outlives what it describe
 """
 
 import uuid
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -150,6 +150,12 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.kind}"
+
+    @property
+    def named(self) -> list[dict[str, Any]]:
+        """Its payloads. Whoever owns the database may have left anything in the column."""
+        found: Any = self.payloads
+        return [e for e in found if isinstance(e, dict)] if isinstance(found, list) else []
 
 
 class Payload(models.Model):

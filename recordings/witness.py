@@ -68,44 +68,59 @@ class Witnesses:
 
     def testify(self, session: Session, hashes: dict[int, str], result: Verification) -> None:
         """Hold a session against what is remembered of it. ``hashes`` are its events'."""
+        self._of_its_seal(session, result)
+        self._of_its_beginning(session, hashes, result)
 
-        def say(fault: Fault, text: str, event: int | None = None) -> None:
-            result.findings.append(Finding(fault, text, session.pk, event))
-
+    def _of_its_seal(self, session: Session, result: Verification) -> None:
         entries = self.sealed.get(session.pk, [])
+        if session.leaf is not None and not entries:
+            result.say(
+                Fault.TREE,
+                f"no signed checkpoint has it at place {session.leaf} of the tree",
+                session.pk,
+            )
         for entry in entries:
             if session.seal != entry.seal:
-                say(
+                result.say(
                     Fault.SEAL,
                     f"checkpoint {entry.checkpoint} signed another seal, over {entry.events} "
                     "events: the recording was rewritten after it was sealed",
+                    session.pk,
                 )
             elif session.leaf != entry.index:
-                say(
+                result.say(
                     Fault.TREE,
                     f"its place in the tree is {session.leaf}, checkpoint {entry.checkpoint} "
                     f"signed {entry.index}",
+                    session.pk,
                 )
-            elif not result.findings:
-                result.proof = "checkpoint"
-                result.checkpoint = entry.checkpoint
+            elif result.ok:
+                result.proof, result.checkpoint = "checkpoint", entry.checkpoint
                 where = "outside the database" if entry.outside else "(its file is missing)"
                 result.checked.append(
                     f"the seal against signed checkpoint {entry.checkpoint} {where}"
                 )
-        if session.leaf is not None and not entries:
-            say(Fault.TREE, f"no signed checkpoint has it at place {session.leaf} of the tree")
+
+    def _of_its_beginning(
+        self, session: Session, hashes: dict[int, str], result: Verification
+    ) -> None:
+        seen = 0
         for count, (head, number) in sorted(self.open.get(session.pk, {}).items()):
             if count and hashes.get(count) != head:
-                say(
+                result.say(
                     Fault.REPLACED,
                     f"event {count} is not the one that checkpoint {number} saw: "
                     "the recording was rewritten while it was open",
+                    session.pk,
                     count,
                 )
-                break
+                return
             if session.is_open:
-                result.checkpoint = number
+                seen, result.checkpoint = count, number
+        if seen and result.ok:
+            result.checked.append(
+                f"the first {seen} events against signed checkpoint {result.checkpoint}"
+            )
 
     def missing(self, there: set[uuid.UUID]) -> list[Finding]:
         """Sessions that a checkpoint names and the database has lost."""

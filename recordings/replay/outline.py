@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recordings.kinds import EventKind
-from recordings.replay.steps import Step
+from recordings.replay.step import Step
 
 K = EventKind
 

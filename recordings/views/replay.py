@@ -24,13 +24,19 @@ from recordings.views.reading import actor_of, note, payload_or_404, session_or_
 
 # Results beside their steps: the first few at once, the rest when they are scrolled to.
 _AT_ONCE = 6
+# Steps on one page, and statements above them.
+WINDOW = 300
+_OUTLINE = 100
 _AT_ONCE_BYTES = 4 * 1024 * 1024
 
 
 @require_GET
 def replay(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
-    """Step through a session. ``?after=N`` gives the steps that came since, for the live tail."""
-    after = _after(request)
+    """Step through a session, ``?from=N`` in a long one.
+
+    ``?after=N`` gives the steps that came since, for the live tail.
+    """
+    after = _number(request, "after") if is_part(request) else 0
     note(request, "replay-opened", session_or_404(request, session_id), once=after > 0)
     with snapshot():
         session = session_or_404(request, session_id)
@@ -38,21 +44,32 @@ def replay(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
         verification = verify_session(session, events=events, payload_bytes=PAGE_BYTES)
     steps = steps_of(events)
     _mark(steps, verification)
-    shown = [step for step in steps if step.number > after]
+    first = after + 1 if after else _number(request, "from") or 1
+    shown = [step for step in steps if step.number >= first][:WINDOW]
     _fetch(session, shown)
-    context = _context(request, session, events, steps, verification) | {"events": shown}
+    last = shown[-1].number if shown else after
+    context = _context(request, session, events, steps, verification) | {
+        "events": shown,
+        "last": last,
+        "earlier": address(session, max(1, first - WINDOW)) if first > 1 else "",
+        "later": f"?from={last + 1}" if steps and last < steps[-1].number else "",
+    }
     if after:
         return render(request, "recordings/_tail.html", context)
     return render(request, "recordings/replay.html", context)
 
 
-def _after(request: HttpRequest) -> int:
-    if not is_part(request):
-        return 0
-    try:
-        return max(0, int(request.GET.get("after", "0")))
-    except ValueError:
-        return 0
+def address(session: Session, step: int) -> str:
+    """Where a step is shown: a long session is shown in windows."""
+    page = reverse("recordings:replay", args=[session.pk])
+    start = (step - 1) // WINDOW * WINDOW + 1
+    return f"{page}?from={start}#step-{step}" if start > 1 else f"{page}#step-{step}"
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    """A whole number of the address; 0 for anything else."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004
 
 
 def _mark(steps: list[Step], verification: Verification) -> None:
@@ -73,7 +90,7 @@ def _fetch(session: Session, steps: list[Step]) -> None:
     near: dict[str, Step] = {}
     left = _AT_ONCE_BYTES
     for step in with_rows[:_AT_ONCE]:
-        left -= step.shown["payload"].get("size", 0)
+        left -= step.shown["payload"]["size"]
         if left >= 0:
             near[step.shown["payload"]["id"]] = step
     for payload in Payload.objects.filter(session=session, pk__in=list(near)):
@@ -92,7 +109,8 @@ def _context(
     last = events[-1].at if events else session.started_at
     return {
         "session": session,
-        "outline": outline,
+        "outline": [(line, address(session, line.step)) for line in outline[:_OUTLINE]],
+        "outline_more": max(0, len(outline) - _OUTLINE),
         "verification": verification,
         "lasted": last - session.started_at,
         "statements": len(outline),
@@ -126,26 +144,20 @@ def payload(request: HttpRequest, session_id: uuid.UUID, payload_id: uuid.UUID) 
     if step is None:
         # A body that no event names is part of no recording.
         raise Http404
-    first = _first(request, found)
+    # No result has more rows than bytes.
+    first = min(_number(request, "first"), found.size)
     limit = STEP_ROWS if is_part(request) else PAGE_ROWS
     rows = read_rows(found, columns=step.shown.get("columns", []), first=first, limit=limit)
     context = {
         "session": session,
         "step": step,
         "result": rows,
+        "back": address(session, step.number),
         "url": request.path,
         "newer": f"?first={max(0, first - PAGE_ROWS)}" if first else "",
         "older": f"?first={first + PAGE_ROWS}" if rows.more else "",
     }
     return part_or_page(request, "recordings/payload.html", "recordings/_rows.html", context)
-
-
-def _first(request: HttpRequest, found: Payload) -> int:
-    try:
-        # No result has more rows than bytes.
-        return min(max(0, int(request.GET.get("first", "0"))), found.size)
-    except ValueError:
-        return 0
 
 
 @require_GET

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -25,6 +26,7 @@ class Line:
     entry: AuditEntry
     changes: list[tuple[str, Any, Any]]
     wrong: str
+    url: str = ""
 
 
 @require_GET
@@ -133,8 +135,18 @@ def check(entries: list[AuditEntry]) -> list[Line]:
             wrong = f"It does not follow from entry {entry.number - 1}."
         else:
             wrong = ""
-        lines.append(Line(entry, _changes(entry), wrong))
+        lines.append(Line(entry, _changes(entry), wrong, _url(entry)))
     return lines
+
+
+def _url(entry: AuditEntry) -> str:
+    """Where the object of an entry can be looked at; "" where nowhere here."""
+    if entry.object_kind != "session":
+        return ""
+    try:
+        return reverse("recordings:replay", args=[entry.object_id])
+    except NoReverseMatch:
+        return ""
 
 
 def _changes(entry: AuditEntry) -> list[tuple[str, Any, Any]]:

@@ -314,6 +314,28 @@ def test_rows_come_a_page_at_a_time(cast):
     assert "See all 2,500 rows" in part
 
 
+def test_a_long_session_is_shown_in_windows(cast):
+    session = recorded(cast, close=False)
+    for i in range(320):
+        say(session, K.MESSAGE, text=f"turn {i}", role="assistant")
+    browser = client(cast.auditor)
+    page = reverse("recordings:replay", args=[session.pk])
+    first = browser.get(page).text
+    assert 'id="step-300"' in first
+    assert 'id="step-301"' not in first
+    assert "?from=301" in first
+    second = browser.get(f"{page}?from=301").text
+    assert 'id="step-301"' in second
+    assert 'id="step-300"' not in second
+    assert f'href="{page}#step-1"' in second
+    assert "?after=328" in second
+    part = browser.get(f"{page}?after=5", headers={"HX-Request": "true"}).text
+    assert 'id="step-305"' in part
+    assert 'id="step-306"' not in part
+    for odd in ("0", "-1", "x", "999999999", "99999999999999999999"):
+        assert browser.get(f"{page}?from={odd}").status_code == 200
+
+
 class TestClosing:
     def close(self, person, session: Session):
         return client(person).post(reverse("recordings:close", args=[session.pk]), follow=True)
