@@ -37,16 +37,21 @@ function gap(columns, height) {
 
 function start(grid) {
   const source = document.getElementById(grid.dataset.gridSource);
-  if (!source || grid.dataset.gridReady) return;
+  if (!source || "gridReady" in grid.dataset) return;
   grid.dataset.gridReady = "";
   const { heads, rows } = JSON.parse(source.textContent);
   const box = grid.querySelector("[data-grid-box]");
   const body = grid.querySelector("[data-grid-body]");
   const said = grid.querySelector("[data-grid-said]");
-  const height = body.rows[0]?.getBoundingClientRect().height || 28;
-  // Widths as the first rows have them, so that columns stand still while rows pass.
-  for (const th of grid.querySelectorAll("thead th")) th.style.minWidth = `${th.offsetWidth}px`;
+  let height = 0;
   let first = -1;
+
+  // Measured when it is first seen: inside a closed drawer or a step to come nothing has a size.
+  function measure() {
+    height = body.rows[0].getBoundingClientRect().height;
+    // Widths as the first rows have them, so that columns stand still while rows pass.
+    for (const th of grid.querySelectorAll("thead th")) th.style.minWidth = `${th.offsetWidth}px`;
+  }
 
   function show(from, to, { gaps = true } = {}) {
     const part = document.createDocumentFragment();
@@ -65,6 +70,8 @@ function start(grid) {
   }
 
   function draw() {
+    if (!box.clientHeight) return;
+    if (!height) measure();
     const from = Math.max(0, Math.floor(box.scrollTop / height) - SPARE);
     if (from === first) return;
     first = from;
@@ -91,7 +98,11 @@ function start(grid) {
     },
     { passive: true },
   );
-  draw();
+  // Fires at once, and again when the box is opened or the window changes.
+  new ResizeObserver(() => {
+    first = -1;
+    draw();
+  }).observe(box);
 }
 
 function scan(scope) {
