@@ -49,17 +49,18 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
         return f"{self.model._meta.label_lower}.{self.name}:{instance.pk}"  # noqa: SLF001
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
-        return None if value is None else _Sealed(value)
+        return _Sealed(value) if value else value
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: ARG002, FBT001
         value = model_instance.__dict__.get(self.attname)
-        if value is None or isinstance(value, _Sealed):
+        # Nothing is nothing: an empty text stays empty.
+        if not value or isinstance(value, _Sealed):
             return value
         sealed = crypto.seal(str(value).encode(), context=self.context_of(model_instance))
         return _Sealed(sealed.decode())
 
     def get_prep_value(self, value: Any) -> Any:
-        if value is None or isinstance(value, _Sealed):
+        if not value or isinstance(value, _Sealed):
             return value
         # Filters and bulk updates know no row to bind to, so they must not carry clear text.
         raise crypto.CryptoError(
