@@ -26,6 +26,8 @@ SECRET_KEY = env.text("SECRET_KEY") or "not-given"
 HOOPWEB_KEYS = env.text("HOOPWEB_KEYS")
 TOKEN_PEPPERS = env.text("HOOPWEB_TOKEN_PEPPERS")
 CHECKPOINT_KEY = env.text("HOOPWEB_CHECKPOINT_KEY")
+# Public keys of earlier ones, comma separated: what they signed stays verifiable.
+CHECKPOINT_RETIRED_KEYS = env.text("HOOPWEB_CHECKPOINT_RETIRED_KEYS")
 # Signed checkpoints are written here too, outside the database's reach.
 CHECKPOINT_DIR = Path(env.text("HOOPWEB_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints")))
 

@@ -15,7 +15,12 @@ _MACHINE = re.compile(
 )
 _REGISTRY = re.compile(
     "|".join(
-        [r"pypi" + r"\.org", r"pythonhosted" + r"\.org", r"registry\.npm" + "js", "artifactory"]
+        [
+            r"pypi" + r"\.org",
+            r"pythonhosted" + r"\.org",
+            r"registry\.npm" + "js",
+            "artifact" + "ory",
+        ]
     )
 )
 _TEXT = {
