@@ -25,7 +25,8 @@ def test_connection(
     need_admin_of(by, connection, "test it")
     found: list[dict[str, Any]]
     try:
-        target = target_for(connection)
+        # What is stored is tested, whatever the caller still holds in its hands.
+        target = target_for(Connection.objects.get(pk=connection.pk))
     except HoopwebError as error:
         found = [
             {
