@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts import browsers
 from accounts.principal import NOWHERE, Principal, PrincipalKind, Role, Scope
 
 
@@ -108,6 +109,14 @@ class User(AbstractUser):
         )
 
 
+class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
+    """Roles, by who holds them."""
+
+    def of(self, user: User) -> "RoleGrantQuerySet":
+        """What a person holds, in their own name or through a team."""
+        return self.filter(Q(user=user) | Q(team__people=user)).distinct()
+
+
 class RoleGrant(models.Model):
     """A role for a team or a person, everywhere or on one connection (by id, as a value)."""
 
@@ -117,7 +126,10 @@ class RoleGrant(models.Model):
     user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="grants")
     connection_id = models.UUIDField(null=True, blank=True)
 
+    objects = RoleGrantQuerySet.as_manager()
+
     class Meta:
+        ordering = ["role", "connection_id"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(team__isnull=True) ^ Q(user__isnull=True),
@@ -266,6 +278,10 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} at {self.at:%Y-%m-%d %H:%M}"
+
+    @property
+    def browser(self) -> str:
+        return browsers.in_words(self.client)
 
 
 class SignInAttempt(models.Model):

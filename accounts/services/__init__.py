@@ -17,7 +17,7 @@ from accounts.services.people import (
     set_teams,
 )
 from accounts.services.roles import create_team, grant_role, revoke_role
-from accounts.services.sign_in import end_sign_in, sign_in, sign_out
+from accounts.services.sign_in import end_sign_in, keep_sign_in, sign_in, sign_out
 from accounts.services.tokens import (
     DEFAULT_DAYS,
     MAX_DAYS,
@@ -42,6 +42,7 @@ __all__ = [
     "end_sign_in",
     "grant_role",
     "issue_token",
+    "keep_sign_in",
     "revoke_role",
     "revoke_token",
     "rotate_token",

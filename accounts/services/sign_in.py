@@ -55,7 +55,7 @@ def sign_in(*, request: HttpRequest, name: str, password: str) -> SignInResult:
             user=user,
             session_key=key,
             address=address,
-            client=request.headers.get("User-Agent", "").replace("\x00", "")[:300],
+            client=_client_of(request),
         )
         audit(
             actor=actor_of(user),
@@ -87,6 +87,19 @@ def sign_out(*, request: HttpRequest) -> None:
     auth.logout(request)
 
 
+def keep_sign_in(*, request: HttpRequest, user: User) -> None:
+    """Follow this browser's session to its new key, which a changed password gives it."""
+    request.session.save()
+    SignIn.objects.get_or_create(
+        session_key=request.session.session_key,
+        defaults={
+            "user": user,
+            "address": address_of(request),
+            "client": _client_of(request),
+        },
+    )
+
+
 def end_sign_in(*, sign_in: SignIn, by: User, address: str | None = None) -> None:
     """Sign one's own other browser out."""
     if sign_in.user_id != by.pk:
@@ -102,6 +115,10 @@ def end_sign_in(*, sign_in: SignIn, by: User, address: str | None = None) -> Non
                 after={"browser_of": sign_in.at.isoformat()},
                 address=address,
             )
+
+
+def _client_of(request: HttpRequest) -> str:
+    return request.headers.get("User-Agent", "").replace("\x00", "")[:300]
 
 
 def _find(name: str) -> User | None:
