@@ -264,6 +264,23 @@ def test_a_refused_form_keeps_entries_and_names_its_errors():
     assert all(f'id="{word}"' in html for word in described[1].split())
 
 
+class Filters(forms.Form):
+    state = forms.ChoiceField(label="", required=False, choices=[("", "every state")])
+    agent = forms.ChoiceField(label="by", required=False, choices=[("", "anyone")])
+    q = forms.CharField(label="", required=False, widget=forms.TextInput(attrs={"type": "search"}))
+
+
+def test_every_filter_has_a_label():
+    html = draw(
+        "{% include 'components/filters.html' with form=form lead='Show' %}",
+        form=Filters({}),
+        request=RequestFactory().get("/"),
+    )
+    assert html.count("<label") == 3
+    assert re.search(r'<label for="id_state">\s*Show\s*</label>', html)
+    assert re.search(r'<label class="unseen" for="id_q">\s*q\s*</label>', html)
+
+
 def test_query_changes_one_key_and_keeps_the_rest():
     request = RequestFactory().get("/?state=w&cursor=a&state=d")
     assert draw("{% query cursor='b' %}", request=request) == "?state=w&amp;state=d&amp;cursor=b"
