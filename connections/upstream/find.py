@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from connections.upstream.client import SnowflakeSession
 
 _MOST = 10_000
+_REACH = timedelta(days=6)
+_SKEW = timedelta(minutes=10)
 _RUNNING = {"RUNNING", "QUEUED", "BLOCKED", "RESUMING_WAREHOUSE", "QUEUED_REPAIRING_WAREHOUSE"}
 
 
@@ -29,7 +31,7 @@ async def find(
     else:
         raise ValueError("find needs the statement's tag or its request id")
     database = session.tokens.database or session.target.database or "SNOWFLAKE"
-    start = (since or datetime.now(UTC) - timedelta(days=6)).astimezone(UTC)
+    start = _start(since)
     # The function yields the newest rows of the time asked for, and only then is WHERE applied.
     sql = (
         "SELECT QUERY_ID, EXECUTION_STATUS, ERROR_CODE, ERROR_MESSAGE, ROWS_PRODUCED "  # noqa: S608
@@ -56,6 +58,12 @@ async def find(
         rows=row["ROWS_PRODUCED"],
         matches=len(rows),
     )
+
+
+def _start(since: datetime | None) -> datetime:
+    """From when to look: clocks differ, and history refuses to go back a week."""
+    earliest = datetime.now(UTC) - _REACH
+    return earliest if since is None else max(earliest, since.astimezone(UTC) - _SKEW)
 
 
 def quoted(name: str) -> str:

@@ -93,7 +93,8 @@ def _options(target: Target) -> dict[str, Any]:
         case Method.OAUTH_CLIENT:
             options["oauth_client_id"] = target.oauth_client_id or target.login_name
             options["oauth_client_secret"] = target.secret
-            options["oauth_token_request_url"] = target.oauth_token_url
+            if target.oauth_token_url:
+                options["oauth_token_request_url"] = target.oauth_token_url
             options["oauth_scope"] = target.oauth_scope
     return options
 

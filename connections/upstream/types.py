@@ -48,7 +48,8 @@ class Target:
     @property
     def address(self) -> str:
         """The host to speak to."""
-        return self.host or f"{self.account}.snowflakecomputing.com"
+        # Certificates know no underscore, so Snowflake's host names have none.
+        return self.host or f"{self.account.replace('_', '-').lower()}.snowflakecomputing.com"
 
     @property
     def base_url(self) -> str:

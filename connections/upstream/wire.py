@@ -53,7 +53,7 @@ class Reply:
         )
 
     def error(self, query_id: str | None = None) -> UpstreamError:
-        kind = SessionLost if self.code in LOST else UpstreamError
+        kind = SessionLost if self.code in LOST | {EXPIRED} else UpstreamError
         return kind(
             self.code,
             self.data.get("sqlState"),

@@ -31,17 +31,33 @@ from connections.upstream.emulator.types_of import rowtype_of
 from connections.upstream.emulator.values import UNKNOWN_TYPE, Outcome, SqlError
 
 _IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_$]*$")
-_RESULTS_KEPT = 200
+_RESULTS_KEPT = 100
+_RESULT_BYTES_KEPT = 512 * 1024 * 1024
 _NOT_THE_USERS = {GLOBAL_DATABASE_NAME, "memory", "SNOWFLAKE"}
 
 
 class _Recent(OrderedDict[str, tuple[Any, ...]]):
     """fakesnow remembers every result for ever; this remembers the last ones."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._size = 0
+
     def __setitem__(self, key: str, value: tuple[Any, ...]) -> None:
-        super().__setitem__(key, value)
-        while len(self) > _RESULTS_KEPT:
-            self.popitem(last=False)
+        with self._lock:
+            super().__setitem__(key, value)
+            self._size += value[0].nbytes
+            while len(self) > 1 and (len(self) > _RESULTS_KEPT or self._size > _RESULT_BYTES_KEPT):
+                oldest = next(iter(self))
+                self._size -= super().__getitem__(oldest)[0].nbytes
+                super().__delitem__(oldest)
+
+    def rename(self, old: str, new: str) -> None:
+        with self._lock:
+            if old in self:
+                super().__setitem__(new, super().__getitem__(old))
+                super().__delitem__(old)
 
 
 class Engine(FakeSnow):
@@ -53,7 +69,8 @@ class Engine(FakeSnow):
         self.create_schema_on_connect = False
         self.db_path = directory
         self.nop_regexes = None
-        self.results_cache = _Recent()
+        self.results = _Recent()
+        self.results_cache = self.results  # fakesnow's name for it
         self.directory = directory
         # Snowflake lets writers of one table wait for each other; DuckDB makes the second fail.
         self.writing = threading.Lock()
@@ -134,7 +151,7 @@ class EngineSession:
             self.connection._duck_conn.interrupt()  # noqa: SLF001
 
     def close(self) -> None:
-        with contextlib.suppress(duckdb.Error):
+        with self._one_at_a_time, contextlib.suppress(duckdb.Error):
             self.connection.close()
 
     def run(
@@ -165,6 +182,9 @@ class EngineSession:
                 raise _as_sql_error(error) from error
             except duckdb.InterruptException as error:
                 raise _cancelled() from error
+            except duckdb.TransactionException as error:
+                # Snowflake would wait for the other transaction; DuckDB gives up at once.
+                raise SqlError("000625", str(error).split("\n", 1)[0], "57014") from error
             except duckdb.Error as error:
                 raise SqlError("100038", str(error).split("\n", 1)[0], "22000") from error
             except RecursionError as error:
@@ -203,9 +223,7 @@ class EngineSession:
         if len(parameters.rows) > 1:
             table = pa.table([pa.array([affected])], names=table.column_names[:1])
         # RESULT_SCAN and LAST_QUERY_ID speak of the id that the client was given.
-        cached = self.engine.results_cache.pop(cursor.sfqid or "", None)
-        if cached is not None:
-            self.engine.results_cache[query_id] = cached
+        self.engine.results.rename(cursor.sfqid or "", query_id)
         try:
             described = describe_as_rowtype(cursor._describe_last_sql())  # noqa: SLF001
             rowtype = [dict(column) for column in described]

@@ -105,6 +105,8 @@ class Front:
                 "role.",
                 "08001",
             )
+        for over in self.sessions.take_over():
+            self.statements.close_after(over)
         engine = await asyncio.to_thread(
             EngineSession,
             self.engine,
@@ -168,7 +170,8 @@ class Front:
     async def log_out(self, request: Request) -> Response:
         session = self._session(request)
         if request.query_params.get("delete") == "true":
-            await asyncio.to_thread(self.sessions.close, session)
+            self.sessions.forget(session)
+            self.statements.close_after(session)
         return success(None)
 
     async def telemetry(self, request: Request) -> Response:

@@ -72,6 +72,14 @@ class Sessions:
         self._by_master[session.master] = session
         return session
 
+    def take_over(self) -> list[Session]:
+        """Sessions that nobody can renew any more, forgotten here and still to be closed."""
+        now = self._clock()
+        over = [session for session in self._by_token.values() if session.master_until <= now]
+        for session in over:
+            self.forget(session)
+        return over
+
     def find(self, token: str) -> Session:
         session = self._by_token.get(token)
         if session is None:
@@ -100,10 +108,10 @@ class Sessions:
         self._by_master.pop(master, None)
         return session
 
-    def close(self, session: Session) -> None:
+    def forget(self, session: Session) -> None:
+        """From now on its tokens are strangers'."""
         self._by_token.pop(session.token, None)
         self._by_master.pop(session.master, None)
-        session.engine.close()
 
     def expire_tokens(self) -> int:
         """End every session token now; master tokens stay good."""

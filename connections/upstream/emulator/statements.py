@@ -11,6 +11,7 @@ from connections.upstream.emulator.journal import Entry, Journal, now
 from connections.upstream.emulator.sessions import Session
 from connections.upstream.emulator.values import Outcome, SqlError
 
+_STATEMENTS_KEPT = 5000
 _RESULT_BYTES_KEPT = 768 * 1024 * 1024
 
 
@@ -81,10 +82,12 @@ class Statements:
         if request_id:
             self._by_request[session.id, request_id] = statement
         self.journal.write(entry)
-        task = asyncio.create_task(self._run(statement, delay_before))
+        self._keep(asyncio.create_task(self._run(statement, delay_before)))
+        return statement
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return statement
 
     async def _run(self, statement: Statement, delay_before: float) -> None:
         entry = statement.entry
@@ -149,8 +152,24 @@ class Statements:
         if statement.done.is_set():
             return False
         statement.aborted.set()
-        statement.session.engine.interrupt(statement.id)
+        self._keep(asyncio.create_task(self._interrupt(statement)))
         return True
+
+    async def _interrupt(self, statement: Statement) -> None:
+        # An interruption between two steps of the engine is lost, so one is not enough.
+        while not statement.done.is_set():
+            statement.session.engine.interrupt(statement.id)
+            await asyncio.sleep(0.05)
+
+    def close_after(self, session: Session) -> None:
+        """Close a session's connection once nothing runs in it: statements outlive sessions."""
+        self._keep(asyncio.create_task(self._close_after(session)))
+
+    async def _close_after(self, session: Session) -> None:
+        for statement in list(self._by_id.values()):
+            if statement.session is session:
+                await statement.done.wait()
+        await asyncio.to_thread(session.engine.close)
 
     def by_request(self, session: Session, request_id: str) -> Statement | None:
         return self._by_request.get((session.id, request_id))
@@ -159,6 +178,11 @@ class Statements:
         return self._by_id.get(query_id)
 
     def _forget_old_results(self) -> None:
+        while (
+            len(self._by_id) > _STATEMENTS_KEPT and next(iter(self._by_id.values())).done.is_set()
+        ):
+            oldest = self._by_id.pop(next(iter(self._by_id)))
+            self._by_request.pop((oldest.session.id, oldest.entry.request_id), None)
         size = 0
         for statement in reversed(self._by_id.values()):
             if statement.outcome is not None:
@@ -171,7 +195,9 @@ class Statements:
 
     def close(self) -> None:
         for statement in self._by_id.values():
-            self.abort(statement)
+            if not statement.done.is_set():
+                statement.aborted.set()
+                statement.session.engine.interrupt(statement.id)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from connections.upstream.client import connect
 from connections.upstream.errors import LoginRefused, UpstreamUnreachable
 from connections.upstream.login import log_in
-from connections.upstream.types import Method, UpstreamSession
+from connections.upstream.types import Method, Target, UpstreamSession
 from tests.connections.upstream.emulators import CLIENT_SECRET, PASSWORD, TOKEN, running
 
 
@@ -75,6 +75,13 @@ async def test_a_role_that_is_not_granted_is_refused(emulator):
 async def test_nobody_there_means_nothing_was_sent(emulator):
     with pytest.raises(UpstreamUnreachable):
         await log_in(emulator.target(port=1, login_seconds=1))
+
+
+def test_the_host_follows_from_the_account():
+    assert Target("MYORG-PROD_EU").address == "myorg-prod-eu.snowflakecomputing.com"
+    assert Target("X", host="private.example.com", port=8443).base_url == (
+        "https://private.example.com:8443"
+    )
 
 
 async def test_no_repr_shows_a_secret(emulator):

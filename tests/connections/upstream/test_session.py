@@ -177,6 +177,17 @@ async def test_abort_by_request_id(session):
     assert await session.abort_request("never-sent") is False
 
 
+async def test_an_asynchronous_statement_outlives_its_session(emulator):
+    async with connect(emulator.target()) as first:
+        handle = await first.submit(
+            "CREATE OR REPLACE TABLE RETAIL.LATE AS SELECT SYSTEM$WAIT(1) AS N"
+        )
+    async with connect(emulator.target()) as second:
+        await second.result(second.handle(handle.query_id, timeout=10))
+        assert (await second.fetch("SELECT COUNT(*) AS N FROM RETAIL.LATE")).num_rows == 1
+        await second.fetch("DROP TABLE RETAIL.LATE")
+
+
 async def test_what_became_of_a_statement(emulator, session):
     done = await session.submit("SELECT 42 AS N", tag="found-done")
     await session.result(done)
