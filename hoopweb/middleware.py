@@ -29,7 +29,7 @@ def store_unavailable(request: HttpRequest) -> HttpResponse:
             content_type="application/problem+json",
             headers={"Retry-After": "2"},
         )
-    return render(None, "errors/503.html", status=503)  # type: ignore[arg-type]
+    return render(None, "errors/503.html", status=503)
 
 
 class StoreFailure:

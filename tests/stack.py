@@ -218,7 +218,7 @@ class Stack:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database) as connection:
-            return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
+            return connection.execute(query, values).fetchall()
 
     def verify(self) -> str:
         """What the verification command prints; fails when it finds anything."""
