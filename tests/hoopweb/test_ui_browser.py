@@ -229,6 +229,28 @@ def test_without_scripts_everything_is_there_to_read(browser, live_server):
     page.context.close()
 
 
+def test_what_is_left_at_any_stays_out_of_the_address(browser, live_server):
+    """By htmx where the list takes its answer, and as a plain form without it."""
+    page, faults = open_page(browser, live_server)
+    page.evaluate(
+        "const form = document.querySelector('form.filters');"
+        "const list = Object.assign(document.createElement('div'), {id: 'list'});"
+        "form.after(list);"
+        "form.setAttribute('hx-get', location.pathname);"
+        "form.setAttribute('hx-target', '#list');"
+        "form.setAttribute('hx-push-url', 'true');"
+        "htmx.process(form)"
+    )
+    page.route("**/styleguide/?*", lambda route: route.fulfill(body="<p>found</p>"))
+    page.locator("form.filters input[type=search]").fill("x")
+    page.locator("form.filters select").first.select_option("w")
+    page.locator("form.filters input[type=search]").press("Enter")
+    expect(page.locator("#list p")).to_have_text("found")
+    page.wait_for_function("location.search === '?state=w&q=x'")
+    page.context.close()
+    assert not faults
+
+
 def test_a_part_that_refetches_itself_keeps_what_is_typed(page):
     """htmx swaps the part; the reason someone is typing stays, with its cursor."""
     part = '<div id="part" hx-get="/part" hx-trigger="live:x.changed from:body">{}</div>'

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles import finders
 
 ROOT = Path(settings.BASE_DIR)
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -60,9 +61,16 @@ def test_every_named_static_file_exists():
         (name(path), file)
         for path in TEMPLATES
         for file in re.findall(r'\{% static "([^"]+\.(?:js|css|svg))" %\}', path.read_text())
-        if not (ROOT / "static" / file).exists()
+        if not finders.find(file)
     ]
     assert not missing
+
+
+def test_every_module_of_the_base_exists():
+    (names,) = re.findall(
+        r'for name in "([^"]+)"\|split_words', (ROOT / "templates/base.html").read_text()
+    )
+    assert all((ROOT / "static/js" / f"{module}.js").exists() for module in names.split())
 
 
 def test_every_class_of_a_component_has_a_style():
