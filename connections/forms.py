@@ -8,6 +8,8 @@ from django.conf import settings
 
 from accounts.models import Agent, Team, User
 from connections.models import Connection, Credential
+from connections.services.places import checked_place
+from hoopweb.lib.errors import InvalidRequest
 
 Method = Credential.Method
 
@@ -109,6 +111,20 @@ class PlaceForm(Renewable, forms.Form):
         found = {name: getattr(row, name) for name in (*names, "revision")}
         return found | {"catalogue_databases": ", ".join(row.catalogue_databases)}
 
+    def clean(self) -> dict[str, Any]:
+        """Say at once what the service would refuse, beside what the fields refuse."""
+        given = {k: v for k, v in self.cleaned_data.items() if k in PlaceForm.base_fields}
+        given.pop("catalogue_databases", None)
+        given.pop("revision", None)
+        if not given.get("queue"):
+            given.pop("queue", None)
+        try:
+            checked_place(given)
+        except InvalidRequest as error:
+            for name, text in error.fields["errors"].items():
+                self.add_error(name, text)
+        return self.cleaned_data
+
     def settings(self) -> dict[str, Any]:
         """What the service takes."""
         given = {k: v for k, v in self.cleaned_data.items() if k != "revision"}
@@ -145,9 +161,9 @@ class CredentialForm(forms.Form):
         required=True,
         placeholder="HOOPWEB",
     )
+    # Needed or not by the method that is chosen: ``__init__`` says which.
     secret = forms.CharField(
         label="Secret",
-        required=False,
         max_length=16_000,
         strip=False,
         help_text="The token, client secret or password. It is sealed at once and never shown.",
@@ -155,8 +171,10 @@ class CredentialForm(forms.Form):
             render_value=False, attrs={"autocomplete": "new-password", "spellcheck": "false"}
         ),
     )
-    token_url = text_field("Token address", "Of your identity provider.", max_length=400)
-    client_id = text_field("Client id", max_length=200)
+    token_url = text_field(
+        "Token address", "Of your identity provider.", required=True, max_length=400
+    )
+    client_id = text_field("Client id", required=True, max_length=200)
     scope = text_field("Scope", "For example session:role:READER.", max_length=200)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -166,6 +184,12 @@ class CredentialForm(forms.Form):
         method.choices = [
             choice for choice in Method.choices if settings.LOCAL or choice[0] != Method.PASSWORD
         ]
+        self.use_required_attribute = False
+        if self.is_bound:
+            chosen = self.data.get("method")
+            self.fields["secret"].required = chosen != Method.KEY_PAIR
+            for name in ("token_url", "client_id"):
+                self.fields[name].required = chosen == Method.OAUTH
 
     def given(self) -> dict[str, Any]:
         """What ``set_credential`` takes; fields of other methods are left out."""
@@ -183,6 +207,8 @@ class CredentialForm(forms.Form):
 
 class RegisterForm(PlaceForm, CredentialForm):
     """Both at once, for a new connection."""
+
+    field_order = (*PlaceForm.MAIN, *CredentialForm.base_fields, *PlaceForm.base_fields)
 
     def settings(self) -> dict[str, Any]:
         mine = set(PlaceForm.base_fields) - {"revision"}

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from connections.masking.strategies import STRATEGIES, strictest
@@ -103,7 +104,7 @@ _KINDS = (
 )
 # EMAIL_VERIFIED or CARD_TYPE tell about the value without holding it.
 _ABOUT = re.compile(
-    "_(?:TYPE|FLAG|COUNT|COUNTRY|STATUS|VERIFIED|OPT_?IN|OPT_?OUT|KIND|SK|AT|ON|BRAND)$"
+    "_(?:TYPE|FLAG|COUNT|COUNTRY|STATUS|VERIFIED|OPT_?IN|OPT_?OUT|KIND|SK|AT|ON|BRAND|LAST_?4)$"
 )
 
 
@@ -157,6 +158,7 @@ def suggest(catalogue: Catalogue, protections: Iterable[Protection]) -> list[Sug
     return found
 
 
+@lru_cache(maxsize=16_384)  # names repeat from table to table, and pages ask for all of them
 def kind_of(name: str) -> Kind | None:
     """What a column's name says that it holds."""
     words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).upper()
