@@ -27,6 +27,23 @@ _BEFORE_BRACKET = frozenset(
 )
 
 
+# Words of Snowflake's SQL that the stock lexer takes for names.
+_WORDS = frozenset(
+    {
+        "merge",
+        "matched",
+        "qualify",
+        "undrop",
+        "ilike",
+        "rlike",
+        "pivot",
+        "unpivot",
+        "lateral",
+        "clone",
+    }
+)
+
+
 class _Lexer(SqlLexer):
     """Tells names from words of the language, where the stock lexer goes by spelling alone."""
 
@@ -41,6 +58,8 @@ class _Lexer(SqlLexer):
                 after = text[index + len(value) : index + len(value) + 1]
                 if len(value) == 1 or after == "." or text[max(0, index - 1) : index] == ".":
                     kind = Name  # noqa: PLW2901
+                elif value.lower() in _WORDS:
+                    kind = Keyword  # noqa: PLW2901
                 elif after == "(" and value.lower() not in _BEFORE_BRACKET:
                     kind = Name.Function  # noqa: PLW2901
             elif kind is Error and value.isascii():

@@ -123,6 +123,15 @@ def test_a_letter_of_another_script_stands_out():
     assert 't-err">\u0410' in line.html
 
 
+def test_words_and_names_are_told_apart():
+    (line,) = sqltext.lines('MERGE INTO C USING "TYPE" ON C.KEY = SUM(1)')
+    assert 't-k">MERGE' in line.html
+    assert 't-n">C<' in line.html
+    assert 't-n">"TYPE"' in line.html
+    assert 't-n">KEY' in line.html
+    assert 't-nf">SUM' in line.html
+
+
 def test_snowflake_signs_are_no_errors():
     (line,) = sqltext.lines("SELECT $1, v:a::int FROM @stage/x WHERE q = :p")
     assert "t-err" not in line.html
