@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -22,6 +23,8 @@ from hoopweb.local.sockets import socket_dir
 
 _NAME = "hoopweb"
 _SOCKET = ".s.PGSQL.5432"
+_TEMPORARY = "hoopweb-test-"
+_SWEEP_AFTER = 24 * 3600.0
 
 _SETTINGS = {
     # Reached through its socket only: file permissions are the whole access control.
@@ -49,13 +52,25 @@ class EmbeddedPostgres:
     @contextlib.contextmanager
     def temporary(cls) -> Iterator["EmbeddedPostgres"]:
         """A fast, forgetful server for the length of a test run; nothing of it remains."""
-        directory = Path(tempfile.mkdtemp(prefix="hoopweb-test-"))
+        cls._sweep()
+        directory = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
         server = cls(directory, durable=False)
         try:
             server.start()
             yield server
         finally:
             server.remove()
+
+    @classmethod
+    def _sweep(cls) -> None:
+        """Take away what killed test runs left behind."""
+        for old in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*"):
+            with contextlib.suppress(OSError, LocalServerError):
+                facts = old.lstat()
+                # A day, for a process of another container may be alive and not seen from here.
+                aged = time.time() - facts.st_mtime > _SWEEP_AFTER
+                if aged and facts.st_uid == os.getuid() and (old / "owner.pid").exists():
+                    cls(old).remove()
 
     @property
     def log(self) -> Path:
@@ -112,6 +127,11 @@ class EmbeddedPostgres:
     def remove(self) -> None:
         """Stop the server and delete its data, wherever that is."""
         self.stop()
+        left = self._running()
+        if left is not None:
+            if self._owner_lives():
+                raise LocalServerError(f"The server of {self.directory} is in use by its owner.")
+            processes.end_stranger(left, polite=signal.SIGINT, patience=20)
         base = self.place.base
         shutil.rmtree(self.sockets, ignore_errors=True)
         shutil.rmtree(self.place.data, ignore_errors=True)

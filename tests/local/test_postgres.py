@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from hoopweb.local import processes
+from hoopweb.local.errors import LocalServerError
 from hoopweb.local.postgres import EmbeddedPostgres
 
 _OWNER = """
@@ -136,6 +137,27 @@ def test_as_root_in_a_closed_directory_it_finds_another_and_remembers_it(tmp_pat
     finally:
         server.remove()
     assert not server.place.base.exists()
+
+
+def test_remove_ends_what_a_killed_owner_left_and_spares_what_is_in_use(directory):
+    left = EmbeddedPostgres(directory, durable=False)
+    left.start()
+    with pytest.raises(LocalServerError, match="in use"):
+        EmbeddedPostgres(directory).remove()
+    (directory / "owner.pid").write_text("999999999\nsomeone gone")
+    EmbeddedPostgres(directory).remove()
+    assert not directory.exists()
+    left.stop()
+
+
+def test_leftovers_of_a_day_ago_are_swept(monkeypatch):
+    old = EmbeddedPostgres(Path(tempfile.mkdtemp(prefix="hoopweb-test-")), durable=False)
+    old.start()
+    (old.directory / "owner.pid").write_text("999999999\nsomeone gone")
+    os.utime(old.directory, (0, 0))
+    EmbeddedPostgres._sweep()
+    assert not old.directory.exists()
+    old.stop()
 
 
 def test_a_temporary_server_leaves_nothing():

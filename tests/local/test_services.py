@@ -12,6 +12,8 @@ import psycopg
 import pytest
 import redis
 
+from hoopweb.local.postgres import EmbeddedPostgres
+
 
 @pytest.mark.slow
 def test_services_start_print_what_to_set_and_leave_nothing_behind():
@@ -37,4 +39,5 @@ def test_services_start_print_what_to_set_and_leave_nothing_behind():
         psycopg.connect(values["DATABASE_URL"])
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(ready)
+    EmbeddedPostgres(state / "postgres").remove()
     shutil.rmtree(state)
