@@ -1,3 +1,5 @@
+import threading
+from importlib import import_module
 from typing import Any
 
 from django.apps import AppConfig
@@ -15,7 +17,7 @@ class HoopwebConfig(AppConfig):
         checks.enlist()
         celeryd_init.connect(_check_worker, weak=False)
         beat_init.connect(_check_beat, weak=False)
-        worker_ready.connect(_publish_metrics, weak=False)
+        worker_ready.connect(_worker_ready, weak=False)
 
 
 def _check_worker(**_: Any) -> None:
@@ -30,7 +32,15 @@ def _check_beat(**_: Any) -> None:
     refuse_to_start_unready(what="beat")
 
 
-def _publish_metrics(**_: Any) -> None:
+def _worker_ready(**_: Any) -> None:
+    # The first statement should not wait for the driver to be imported.
+    threading.Thread(
+        target=import_module, args=("connections.upstream.login",), name="driver", daemon=True
+    ).start()
+    _publish_metrics()
+
+
+def _publish_metrics() -> None:
     from django.conf import settings
 
     from hoopweb.metrics_server import serve_on_port

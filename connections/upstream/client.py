@@ -23,7 +23,6 @@ from connections.upstream.errors import (
     UpstreamFailure,
     UpstreamUnreachable,
 )
-from connections.upstream.login import log_in
 from connections.upstream.types import (
     Bindings,
     Found,
@@ -62,6 +61,9 @@ async def connect(
     async with open_http(target) as http:
         wire = None if resume is None else Wire(target, resume, http, on_renew)
         if wire is None or not await _still_there(wire):
+            # The driver takes long to import, and only who logs in needs it.
+            from connections.upstream.login import log_in
+
             tokens = await log_in(target)
             if on_renew is not None:
                 on_renew(tokens)

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 import signal
@@ -79,6 +80,7 @@ class Demo:
     postgres: EmbeddedPostgres | None = None
     valkey: EmbeddedValkey | None = None
     story: programs.Follower | None = None
+    said: dict[str, programs.Follower] = field(default_factory=dict)
     supervisor: Supervisor = field(init=False)
     keeper: Keeper = field(init=False)
 
@@ -99,11 +101,44 @@ class Demo:
         self._servers()
         _note(lock, f"{os.getpid()}\n{self.url}\n")
         emulator = self._emulator()
-        # The emulator starts meanwhile, and after that the gateway while data are seeded.
-        self._prepare()
+        # When nothing has changed since the last run, there is nothing to look at first.
+        prepared = self._is_prepared()
+        if not prepared:
+            self._prepare()
         gateway = self._gateway()
         if emulator:
             self._wait(emulator)
+        if prepared:
+            self.env["HOOPWEB_TOKEN"] = keys.read(self.state / "demo.env")["AGENT_TOKEN"]
+        else:
+            self._seed()
+        for program in gateway:
+            self._wait(program)
+        # Nobody waits for the first sweep.
+        self._run(programs.beat(self.env))
+
+    def _is_prepared(self) -> bool:
+        return keys.read(self.state / "prepared.stamp").get("digest") == self._digest()
+
+    def _forget_prepared(self) -> None:
+        (self.state / "prepared.stamp").unlink(missing_ok=True)
+
+    def _digest(self) -> str:
+        """Changes when tables or seed do, or what they are made for; and once a month, so that
+        the agent's token is replaced before it ends.
+        """
+        content = hashlib.sha256(time.strftime("%Y-%m").encode())
+        for name in sorted(self.env):
+            if name.startswith(("DATABASE_URL", "SNOWFLAKE_", "HOOPWEB_TOKEN_PEPPERS")):
+                content.update(f"{name}={self.env[name]}\n".encode())
+        seed = programs.ROOT / "hoopweb" / "management" / "commands" / "seed_demo.py"
+        content.update(seed.read_bytes())
+        for package in programs.WATCHED:
+            for path in sorted((programs.ROOT / package / "migrations").glob("*.py")):
+                content.update(path.name.encode())
+        return content.hexdigest()
+
+    def _seed(self) -> None:
         with self.steps.step("data") as step:
             from hoopweb.lib.errors import HoopwebError
             from hoopweb.management.commands.seed_demo import seed
@@ -116,8 +151,7 @@ class Demo:
             except HoopwebError as error:
                 raise LocalServerError(error.detail) from error
         _let_go()
-        for program in gateway:
-            self._wait(program)
+        keys.write(self.state / "prepared.stamp", {"digest": self._digest()})
 
     def _environment(self) -> None:
         """What every process gets; what the caller has set stands."""
@@ -148,6 +182,8 @@ class Demo:
         if "DATABASE_URL" not in self.env and "DATABASE_URL_FILE" not in self.env:
             with self.steps.step("Postgres"):
                 self.postgres = EmbeddedPostgres(self.state / "postgres")
+                if not (self.postgres.place.data / "PG_VERSION").exists():
+                    self._forget_prepared()
                 self.env["DATABASE_URL"] = self.postgres.start()
         if "REDIS_URL" not in self.env and "REDIS_URL_FILE" not in self.env:
             with self.steps.step("Valkey"):
@@ -195,18 +231,17 @@ class Demo:
             if plan:
                 call_command("migrate", interactive=False, verbosity=0)
             step.detail = f"{len(plan)} migrations" if plan else ""
+        _let_go()
         # Files are served as they lie; the server only wants to see where collected ones would be.
         (self.state / "static").mkdir(exist_ok=True)
 
     def _gateway(self) -> list[Program]:
-        _let_go()
         log = self.supervisor.log_of
         reload = self.options.reload
         metrics = {"METRICS_PORT": str(ports.free_port(_METRICS_PORT))}
         started = [
             programs.server(self.env, port=self.port, reload=reload),
             programs.worker(self.env | metrics, log=log("worker"), reload=reload),
-            programs.beat(self.env, log=log("beat")),
         ]
         for program in started:
             self._run(program)
@@ -214,6 +249,7 @@ class Demo:
 
     def _run(self, program: Program) -> None:
         """Start without waiting, and keep it running."""
+        self.said[program.name] = programs.Follower(self.supervisor.log_of(program.name))
         self.supervisor.start(replace(program, ready=None))
         self.keeper.keep(
             program.name,
@@ -229,39 +265,47 @@ class Demo:
 
     def _wait(self, program: Program) -> None:
         log = self.supervisor.log_of(program.name)
+        said = self.said[program.name]
         with self.steps.step(program.name) as step:
 
             def ready() -> bool:
                 assert program.ready is not None
-                if program.name == "emulator":
+                if program.name == "emulator" and (lines := said.lines()):
                     # Its first start makes a million rows and says how far it is.
-                    step.detail = processes.tail(log).rpartition(" INFO ")[2][:60]
+                    step.detail = lines[-1].rpartition(" INFO ")[2][:60]
                 return program.ready()
 
-            processes.wait_until(
-                ready,
-                name=program.name,
-                process=self.supervisor.programs[program.name][1],
-                log=log,
-                seconds=program.seconds,
-            )
+            try:
+                processes.wait_until(
+                    ready,
+                    name=program.name,
+                    process=self.supervisor.programs[program.name][1],
+                    log=log,
+                    seconds=program.seconds,
+                )
+            except LocalServerError:
+                self._forget_prepared()
+                raise
             step.detail = ""
 
     def start_agent(self) -> None:
         """Set the sample agent to work; return when one of its statements waits for a person."""
         program = programs.agent(self.env, loop=self.options.loop)
         self.story = programs.Follower(self.supervisor.log_of(program.name))
-        asked = _asked_so_far()
+        url = self.env.get("DATABASE_URL") or Path(self.env["DATABASE_URL_FILE"]).read_text()
+        asked = _asked_so_far(url)
         with self.steps.step("agent", "works on its task") as step:
             self.supervisor.start(program)
             until = time.monotonic() + _AGENT_PATIENCE
             while time.monotonic() < until:
                 self._tell_story()
-                if _asked_so_far() > asked:
+                if _asked_so_far(url) > asked:
                     step.detail = "asks for approval and waits"
                     return
                 if program.name in self.supervisor.ended():
                     step.detail = "has ended"
+                    # Perhaps its token was revoked: the next start looks at everything again.
+                    self._forget_prepared()
                     return
                 self.keeper.look()
                 time.sleep(_LOOK_EVERY)
@@ -330,18 +374,16 @@ def _let_go() -> None:
     connection.close_pool()  # type: ignore[attr-defined]
 
 
-def _asked_so_far() -> int:
+def _asked_so_far(url: str) -> int:
     """How often approval was asked for so far."""
-    from django.db import DatabaseError
-
-    from approvals.models import ApprovalRequest
+    import psycopg
 
     try:
-        return ApprovalRequest.objects.count()
-    except DatabaseError:
+        with psycopg.connect(url, connect_timeout=2) as connection:
+            row = connection.execute("SELECT count(*) FROM approvals_approvalrequest").fetchone()
+    except psycopg.Error:
         return 0
-    finally:
-        _let_go()
+    return int(row[0]) if row else 0
 
 
 def _is_writable(home: str) -> bool:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 # Long enough for a waiting request to be answered, short enough for whoever pressed Ctrl-C.
 _GRACE = 8
-_WATCHED = ("hoopweb", "gateway", "approvals", "connections", "accounts", "recordings")
+WATCHED = ("hoopweb", "gateway", "approvals", "connections", "accounts", "recordings")
 
 
 def answers_ok(port: int, path: str) -> bool:
@@ -84,7 +84,7 @@ def server(env: Mapping[str, str], *, port: int, reload: bool) -> Program:
         *("--timeout-graceful-shutdown", str(_GRACE), "--ws-max-size", "65536"),
     )
     if reload:
-        command += ("--reload", *(part for name in _WATCHED for part in ("--reload-dir", name)))
+        command += ("--reload", *(part for name in WATCHED for part in ("--reload-dir", name)))
     return Program(
         "server",
         command,
@@ -104,20 +104,18 @@ def worker(env: Mapping[str, str], *, log: Path, reload: bool) -> Program:
     )
     if reload:
         watched = (sys.executable, "-m", "watchfiles", "--filter", "python")
-        command = (*watched, " ".join(command), *_WATCHED)
+        command = (*watched, " ".join(command), *WATCHED)
     return Program(
         "worker", command, env=env, cwd=ROOT, ready=said_since_now(log, " ready."), patience=_GRACE
     )
 
 
-def beat(env: Mapping[str, str], *, log: Path) -> Program:
+def beat(env: Mapping[str, str]) -> Program:
     command = (
         *(sys.executable, "-m", "celery", "-A", "hoopweb", "beat"),
         *("--pidfile=", "--loglevel=INFO"),
     )
-    return Program(
-        "beat", command, env=env, cwd=ROOT, ready=said_since_now(log, "beat: Starting"), patience=4
-    )
+    return Program("beat", command, env=env, cwd=ROOT, patience=4)
 
 
 def agent(env: Mapping[str, str], *, loop: bool) -> Program:
