@@ -43,7 +43,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     me = common.viewer(request)
-    form = AgentForm(request.POST or None, by=me, initial={"owner": me})
+    form = AgentForm(common.posted(request), by=me, initial={"owner": me})
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data | {"owner": form.cleaned_data.get("owner", me)}
         try:
@@ -97,7 +97,7 @@ def edit(request: HttpRequest, agent_id: UUID) -> HttpResponse:
         "owner": found.owner,
         "teams": held,
     }
-    form = AgentForm(request.POST or None, by=me, held=held, initial=initial)
+    form = AgentForm(common.posted(request), by=me, held=held, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             services.update_agent(agent=found, **form.cleaned_data, **common.acting(request))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.forms import BaseForm
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from accounts.authentication import address_of
 from accounts.models import RoleGrant, User
@@ -20,6 +20,11 @@ def viewer(request: HttpRequest) -> User:
 def acting(request: HttpRequest) -> dict[str, Any]:
     """What every verb is told of who acts, and from where."""
     return {"by": viewer(request), "address": address_of(request)}
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What a form is bound to; an empty POST is one too."""
+    return request.POST if request.method == "POST" else None
 
 
 def admin(request: HttpRequest) -> User:

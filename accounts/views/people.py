@@ -43,7 +43,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new_person(request: HttpRequest) -> HttpResponse:
     common.admin(request)
-    form = PersonForm(request.POST or None, local=settings.LOCAL_ACCOUNTS)
+    form = PersonForm(common.posted(request), local=settings.LOCAL_ACCOUNTS)
     if request.method == "POST" and form.is_valid():
         try:
             made = services.create_user(**form.cleaned_data, **common.acting(request))
@@ -60,7 +60,7 @@ def new_person(request: HttpRequest) -> HttpResponse:
 def person(request: HttpRequest, person_id: UUID) -> HttpResponse:
     me = common.admin(request)
     found = get_object_or_404(User, pk=person_id)
-    form = TeamsForm(request.POST or None, initial={"teams": found.teams.all()})
+    form = TeamsForm(common.posted(request), initial={"teams": found.teams.all()})
     if request.method == "POST" and form.is_valid():
         try:
             services.set_teams(
@@ -102,7 +102,7 @@ def switch_person(request: HttpRequest, person_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new_team(request: HttpRequest) -> HttpResponse:
     common.admin(request)
-    form = TeamForm(request.POST or None)
+    form = TeamForm(common.posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             made = services.create_team(**form.cleaned_data, **common.acting(request))

@@ -38,7 +38,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
     person = common.viewer(request)
-    form = ChangePasswordForm(request.POST or None, user=person)
+    form = ChangePasswordForm(common.posted(request), user=person)
     if request.method == "POST" and form.is_valid():
         try:
             services.change_password(

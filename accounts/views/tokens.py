@@ -40,7 +40,7 @@ def new(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = seen(request, agent_id)
     if (elsewhere := _mine(request, agent)) is not None:
         return elsewhere
-    form = TokenForm(request.POST or None, connections=seams.connections(agent.as_principal()))
+    form = TokenForm(common.posted(request), connections=seams.connections(agent.as_principal()))
     if request.method == "POST" and form.is_valid():
         try:
             issued = services.issue_token(
@@ -65,7 +65,7 @@ def rotate(request: HttpRequest, agent_id: UUID, token_id: UUID) -> HttpResponse
     if (elsewhere := _mine(request, agent)) is not None:
         return elsewhere
     token = _token(agent, token_id)
-    form = RotateForm(request.POST or None)
+    form = RotateForm(common.posted(request))
     if request.method == "POST" and form.is_valid():
         try:
             issued = services.rotate_token(
