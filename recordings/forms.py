@@ -27,7 +27,7 @@ class _Clean(forms.Form):
 class SessionFilter(_Clean):
     """Show <all> sessions by <any agent> on <any connection> through <any door> since <date>."""
 
-    state = forms.ChoiceField(label="", required=False, choices=STATES)
+    state = forms.ChoiceField(label="Show", required=False, choices=STATES)
     principal = forms.ChoiceField(label="sessions by", required=False)
     connection = forms.ChoiceField(label="on", required=False)
     door = forms.ChoiceField(label="through", required=False, choices=DOORS)
@@ -53,7 +53,7 @@ class SessionFilter(_Clean):
 class AuditFilter(_Clean):
     """Show <any action> by <anyone> from <date> to <date>."""
 
-    action = forms.ChoiceField(label="", required=False)
+    action = forms.ChoiceField(label="Show", required=False)
     actor = forms.ChoiceField(label="by", required=False)
     since = forms.DateField(
         label="from", required=False, widget=forms.DateInput(attrs={"type": "date"})

@@ -36,8 +36,9 @@ def replay(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
 
     ``?after=N`` gives the steps that came since, for the live tail.
     """
-    after = _number(request, "after") if is_part(request) else 0
-    note(request, "replay-opened", session_or_404(request, session_id), once=after > 0)
+    part = is_part(request)
+    after = _number(request, "after") if part else 0
+    note(request, "replay-opened", session_or_404(request, session_id), once=part)
     with snapshot():
         session = session_or_404(request, session_id)
         events = list(session.events.order_by("number"))
@@ -54,7 +55,7 @@ def replay(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
         "earlier": address(session, max(1, first - WINDOW)) if first > 1 else "",
         "later": f"?from={last + 1}" if steps and last < steps[-1].number else "",
     }
-    if after:
+    if part:
         return render(request, "recordings/_tail.html", context)
     return render(request, "recordings/replay.html", context)
 
