@@ -10,6 +10,7 @@ from connections.forms import Renewable, text_field
 from connections.masking.strategies import STRATEGIES
 from connections.models import Connection, Protection, Rule
 from connections.services.checked import DOORS, NUMBERS, WEEKDAYS
+from connections.services.suggestions import kind_of
 from connections.sql.facts import Use
 
 EFFECTS = [
@@ -202,9 +203,13 @@ class ProtectionForm(Renewable, forms.Form):
 
     @staticmethod
     def initial_from(query: Mapping[str, str]) -> dict[str, Any]:
-        return {
-            name: query[name] for name in (*ProtectionForm.PLACE, "strategy") if query.get(name)
-        }
+        """What a link proposes, with the mask that usually fits such a column."""
+        found = {name: query[name] for name in ProtectionForm.PLACE if query.get(name)}
+        kind = kind_of(found.get("column", ""))
+        if kind is None or not kind.masks:
+            return found
+        strategy, options = kind.masks[0]
+        return found | {"strategy": strategy} | {f"{strategy}_{k}": v for k, v in options.items()}
 
     @staticmethod
     def initial_of(item: Protection) -> dict[str, Any]:

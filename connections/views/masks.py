@@ -177,7 +177,7 @@ def _form(
                 "fields": form.options_of(strategy.name),
                 "example": example_of(
                     strategy,
-                    {},
+                    {o.name: form[f"{strategy.name}_{o.name}"].value() for o in strategy.options},
                     column,
                     next(t for t in ("TEXT", "NUMBER", "DATE") if strategy.fits(t)),
                 ),
