@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import math
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,13 +12,11 @@ from typing import Any
 import pyarrow as pa
 
 from connections.upstream import find as lookup
-from connections.upstream import results
-from connections.upstream.binds import to_bindings
+from connections.upstream import results, submission
 from connections.upstream.errors import (
     OutcomeUnknown,
     SessionLost,
     StatementTimedOut,
-    UpstreamError,
     UpstreamFailure,
     UpstreamUnreachable,
 )
@@ -35,8 +32,6 @@ from connections.upstream.wire import EXPIRED, LOST, AnswerLost, Reply, Wire, op
 
 logger = logging.getLogger(__name__)
 
-_CANCELLED = "000604"
-_TIMED_OUT = "000630"
 _NOT_RUNNING = "000605"
 _RESULT_GONE = {"000612", "000709"}
 # How long polling goes on against a dead line before the outcome is called unknown.
@@ -125,27 +120,22 @@ class SnowflakeSession:
         """
         request_id = request_id or str(uuid.uuid4())
         deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
-        settings = dict(parameters or {})
-        if tag is not None:
-            settings["QUERY_TAG"] = tag
-        if timeout is not None:
-            settings["STATEMENT_TIMEOUT_IN_SECONDS"] = max(1, math.ceil(timeout))
         self._sequence += 1
-        body: dict[str, Any] = {
-            "sqlText": sql,
-            "asyncExec": asynchronous,
-            "sequenceId": self._sequence,
-            "querySubmissionTime": int(time.time() * 1000),
-            "describeOnly": describe_only,
-            "parameters": settings,
-            "queryContextDTO": {"entries": list(self._query_context.values())},
-        }
-        if binds:
-            body["bindings"] = to_bindings(binds)
+        body = submission.body(
+            sql,
+            asynchronous=asynchronous,
+            sequence=self._sequence,
+            binds=binds,
+            tag=tag,
+            timeout=timeout,
+            parameters=parameters,
+            describe_only=describe_only,
+            context=self._query_context.values(),
+        )
         reply = await self._send(request_id, body, 3 if repeatable else 1)
         query_id = reply.data.get("queryId")
         if not reply.success:
-            raise _failed(reply, query_id)
+            raise submission.failed(reply, query_id)
         if not query_id:
             raise OutcomeUnknown("Snowflake gave the statement no id", request_id=request_id)
         if not reply.in_progress:
@@ -214,9 +204,9 @@ class SnowflakeSession:
                     reply = await self._poll(handle, _PATIENCE)
             except TimeoutError:
                 reply = await self._settle(handle)
-                if reply.code == _CANCELLED:
+                if reply.code == submission.CANCELLED:
                     raise StatementTimedOut(
-                        _TIMED_OUT,
+                        submission.TIMED_OUT,
                         "57014",
                         "The statement overran its time and was ended.",
                         handle.query_id,
@@ -226,7 +216,7 @@ class SnowflakeSession:
                 raise OutcomeUnknown(
                     f"Snowflake no longer tells: {reply.message}", query_id=handle.query_id
                 )
-            raise _failed(reply, handle.query_id)
+            raise submission.failed(reply, handle.query_id)
         self._keep_context(reply)
         return reply
 
@@ -322,11 +312,3 @@ class SnowflakeSession:
             known = self._query_context.get(entry["id"])
             if known is None or entry.get("timestamp", 0) >= known.get("timestamp", 0):
                 self._query_context[entry["id"]] = entry
-
-
-def _failed(reply: Reply, query_id: str | None) -> UpstreamError:
-    error = reply.error(query_id)
-    if error.code in {_TIMED_OUT, _CANCELLED}:
-        kind = StatementTimedOut if error.code == _TIMED_OUT else UpstreamError
-        return kind(error.code, error.sqlstate or "57014", error.message, error.query_id)
-    return error

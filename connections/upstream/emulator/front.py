@@ -3,18 +3,18 @@
 import asyncio
 import gzip
 import hmac
-import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from fakesnow.transforms import SERVER_VERSION
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from connections.upstream.emulator import encode
+from connections.upstream.emulator.bodies import body_of
+from connections.upstream.emulator.controls import Controls
 from connections.upstream.emulator.credentials import Credentials
 from connections.upstream.emulator.dialect import Context
 from connections.upstream.emulator.engine import Engine, EngineSession
@@ -56,10 +56,7 @@ class Front:
                 self._route("/telemetry/send/sessionless", self.telemetry),
                 self._route("/oauth/token-request", self.oauth_token),
                 self._route("/_emulator/chunks/{query_id}/{start:int}", self.chunk, "GET"),
-                self._route("/_emulator/statements", self.list_statements, "GET"),
-                self._route("/_emulator/faults", self.order_fault),
-                self._route("/_emulator/faults", self.clear_faults, "DELETE"),
-                self._route("/_emulator/ready", self.ready, "GET"),
+                *Controls(self.engine, self.statements.journal, self.faults).routes(),
             ]
         )
 
@@ -84,7 +81,7 @@ class Front:
         return self.sessions.find(self._token(request))
 
     async def login(self, request: Request) -> Response:
-        data = (await _body(request)).get("data") or {}
+        data = (await body_of(request)).get("data") or {}
         user = self.credentials.check(data, token_url=str(request.base_url))
         asked = request.query_params
         session_id = self.sessions.next_id()
@@ -150,7 +147,7 @@ class Front:
         )
 
     async def renew(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         session = self.sessions.renew(self._token(request), str(body.get("oldSessionToken")))
         lifetimes = self.sessions.lifetimes
         return success(
@@ -183,7 +180,7 @@ class Front:
         return self.credentials.grant(form, request.headers.get("authorization", ""))
 
     async def query(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         session = self._session(request)
         sql = body.get("sqlText")
         if not isinstance(sql, str) or not sql.strip():
@@ -290,7 +287,7 @@ class Front:
         )
 
     async def abort_request(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         session = self._session(request)
         return self._abort(self.statements.by_request(session, str(body.get("requestId"))))
 
@@ -304,44 +301,6 @@ class Front:
                 "000605", "Identified SQL statement is not currently executing.", "02000"
             )
         return success(None)
-
-    async def list_statements(self, request: Request) -> Response:
-        tag, text = request.query_params.get("tag"), request.query_params.get("text")
-        return JSONResponse(
-            [
-                asdict(entry)
-                for entry in self.statements.journal
-                if (tag is None or tag in entry.query_tag) and (text is None or text in entry.sql)
-            ]
-        )
-
-    async def order_fault(self, request: Request) -> Response:
-        try:
-            self.faults.orders.append(Fault.parse(await _body(request)))
-        except (ValueError, TypeError) as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
-        return JSONResponse([asdict(order) for order in self.faults.orders])
-
-    async def clear_faults(self, request: Request) -> Response:  # noqa: ARG002
-        self.faults.orders.clear()
-        return JSONResponse([])
-
-    async def ready(self, request: Request) -> Response:  # noqa: ARG002
-        databases = await asyncio.to_thread(self.engine.databases)
-        return JSONResponse({"databases": sorted(databases), "sessions": len(self.sessions)})
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    raw = await request.body()
-    try:
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
-        body = json.loads(raw or b"{}")
-    except (OSError, ValueError) as error:
-        raise SqlError("390100", "The request's body is no JSON.", "08001") from error
-    if not isinstance(body, dict):
-        raise SqlError("390100", "The request's body is no JSON object.", "08001")
-    return body
 
 
 def _stored(name: str | None) -> str | None:

@@ -8,7 +8,8 @@ import pytest
 from connections.upstream.emulator.engine import Engine
 from connections.upstream.emulator.warehouse.build import build, is_built
 from connections.upstream.emulator.warehouse.crm import Crm
-from connections.upstream.emulator.warehouse.retail import SMALL, Retail
+from connections.upstream.emulator.warehouse.retail import Retail
+from connections.upstream.emulator.warehouse.scale import SMALL
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import pyarrow as pa
 from connections.upstream.emulator import information
 from connections.upstream.emulator.engine import Engine
 from connections.upstream.emulator.warehouse.crm import Crm
-from connections.upstream.emulator.warehouse.retail import SMALL, Retail, Scale
+from connections.upstream.emulator.warehouse.retail import Retail
+from connections.upstream.emulator.warehouse.scale import SMALL, Scale
 
 DATABASE = "SHOP"
 SEED = 20_261_031

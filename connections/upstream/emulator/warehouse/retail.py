@@ -1,6 +1,5 @@
 """The RETAIL schema: who bought what, where, and what came back."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 
@@ -21,6 +20,7 @@ from connections.upstream.emulator.warehouse.numbers import (
     weighted,
 )
 from connections.upstream.emulator.warehouse.places import CITIES, LOSSES, RETURN_FACTORS
+from connections.upstream.emulator.warehouse.scale import Scale
 
 # Fixed, so that every run tells the same story.
 LAST_DAY = date(2026, 10, 31)
@@ -35,32 +35,6 @@ _SEGMENTS = ("Consumer", "Small business", "Education", "Trade")
 _TIERS = ("Basic", "Silver", "Gold", "Platinum")
 _CHANNELS = ("Store", "Web", "App")
 _STATUSES = ("Delivered", "Shipped", "Cancelled")
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How many rows of each."""
-
-    customers: int = 50_000
-    orders: int = 300_000
-    lines: int = 1_000_000
-    products: int = 2_000
-    stores: int = 120
-    returns: int = 60_000
-    contacts: int = 100_000
-    tickets: int = 40_000
-
-
-SMALL = Scale(
-    customers=1_000,
-    orders=6_000,
-    lines=20_000,
-    products=200,
-    stores=120,
-    returns=1_200,
-    contacts=2_000,
-    tickets=800,
-)
 
 
 class Retail:
