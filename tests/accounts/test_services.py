@@ -45,12 +45,10 @@ def test_a_person_is_created_with_teams_and_an_audit_entry(admin: User) -> None:
     assert trail() == ["team-created", "person-created"]
 
 
-@pytest.mark.parametrize(
-    "taken", [{"username": "ADA", "email": ""}, {"username": "x", "email": "Ada@hoopweb.example"}]
-)
-def test_names_and_addresses_name_one_person(admin: User, taken: dict[str, str]) -> None:
+@pytest.mark.parametrize(("username", "email"), [("ADA", ""), ("x", "Ada@hoopweb.example")])
+def test_names_and_addresses_name_one_person(admin: User, username: str, email: str) -> None:
     with pytest.raises(Conflict):
-        services.create_user(name="Second", by=admin, **taken)
+        services.create_user(name="Second", by=admin, username=username, email=email)
 
 
 def test_only_an_admin_adds_people_teams_and_roles(owner: User) -> None:
@@ -130,6 +128,7 @@ def test_a_token_is_shown_once_and_kept_as_a_digest(agent: Agent, owner: User) -
     assert secret not in str(row)
     assert secret not in repr(issued)
     entry = AuditEntry.objects.get(action="token-issued")
+    assert entry.after
     assert secret not in str(entry.after)
     assert entry.after["key_id"] == issued.token.key_id
     assert issued.token.expires_at - issued.token.created_at == timedelta(days=90)
