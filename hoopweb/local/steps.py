@@ -15,6 +15,8 @@ from typing import TextIO
 # On a log nobody sees a spinner, so a step that takes longer says that it is under way.
 _PATIENCE = 2.0
 _TICK = 0.1
+# Of a terminal that does not say.
+_WIDTH = 80
 
 
 @dataclass(slots=True)
@@ -94,5 +96,10 @@ class Steps:
                 self._put(f"{self._under_way} {step.name}  {step.detail}".rstrip())
             return
         while not ended.wait(_TICK):
-            width = os.get_terminal_size(self.out.fileno()).columns if self._live else 80
-            self._put(self.line(self._under_way, step)[: width - 1], end="")
+            self._put(self.line(self._under_way, step)[: self._width() - 1], end="")
+
+    def _width(self) -> int:
+        try:
+            return os.get_terminal_size(self.out.fileno()).columns or _WIDTH
+        except OSError:
+            return _WIDTH
