@@ -26,7 +26,7 @@ class VoteForm(forms.Form):
 
 
 class FilterForm(forms.Form):
-    show = forms.ChoiceField(label="Requests", required=False, choices=STATES)
+    show = forms.ChoiceField(label="requests", required=False, choices=STATES)
     connection = forms.ChoiceField(label="on", required=False)
     q = forms.CharField(
         label="Find",

@@ -172,7 +172,7 @@ def vote(request: HttpRequest, request_id: UUID) -> HttpResponse:
             messages.success(request, _said(row))
             return redirect("approvals:detail", row.pk)
     context = _context(request, _request_or_404(request, request_id), form)
-    return render(request, "approvals/detail.html", context, status=400)
+    return render(request, "approvals/detail.html", context, status=422)
 
 
 def _said(row: ApprovalRequest) -> str:

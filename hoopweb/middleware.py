@@ -64,4 +64,7 @@ class SecurityHeaders:
             "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
         )
         response.setdefault("Cache-Control", "no-store")
+        # What an error page and a toast quote, and the logs carry.
+        if request_id := structlog.contextvars.get_contextvars().get("request_id"):
+            response.setdefault("X-Request-ID", str(request_id))
         return response

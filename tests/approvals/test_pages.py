@@ -76,14 +76,14 @@ def test_an_auditor_looks_on(client, cast, held):
     client.force_login(cast.auditor)
     page = client.get(f"/approvals/{held.pk}/").content.decode()
     assert "Only reviewers" in page
-    assert answer(client, held).status_code == 400
+    assert answer(client, held).status_code == 422
     held.refresh_from_db()
     assert held.state == "pending"
 
 
 def test_the_owner_cannot_approve_but_can_withdraw(client, cast, held):
     client.force_login(cast.owner)
-    assert answer(client, held).status_code == 400
+    assert answer(client, held).status_code == 422
     assert client.post(f"/approvals/{held.pk}/withdraw/").status_code == 302
     held.refresh_from_db()
     assert held.state == "withdrawn"
@@ -99,10 +99,10 @@ def test_approving_moves_the_statement(client, cast, held):
 def test_a_rejection_needs_a_reason_and_keeps_what_was_typed(client, cast, held):
     client.force_login(cast.reviewer)
     refused = answer(client, held, choice="reject", reason="  ")
-    assert refused.status_code == 400
+    assert refused.status_code == 422
     assert "Say why you reject" in refused.content.decode()
     kept = answer(client, held, digest="0" * 64, reason="Looks fine to me")
-    assert kept.status_code == 400
+    assert kept.status_code == 422
     assert "Looks fine to me" in kept.content.decode()
     assert answer(client, held, choice="reject", reason="No").status_code == 302
 
@@ -121,7 +121,7 @@ def test_a_rejection_needs_a_reason_and_keeps_what_was_typed(client, cast, held)
 )
 def test_bad_input_is_refused_and_nothing_happens(client, cast, held, data):
     client.force_login(cast.reviewer)
-    assert answer(client, held, **data).status_code == 400
+    assert answer(client, held, **data).status_code == 422
     held.refresh_from_db()
     assert held.state == "pending"
 
