@@ -11,6 +11,13 @@ from connections.models import Connection
 
 pytestmark = pytest.mark.django_db
 
+TWICE = """
+version: 1
+protections:
+- {id: a, strategy: redact, column: X}
+- {id: b, strategy: hash, column: X}
+"""
+
 
 def exported(name: str) -> str:
     out = io.StringIO()
@@ -107,7 +114,7 @@ def test_an_import_replaces_all_and_keeps_notes(shop: Connection, tmp_path: Path
         ),
         ("version: 1\nprotections: [{id: a, strategy: blur, column: X}]", "no strategy 'blur'"),
         (
-            "version: 1\nprotections: [{id: a, strategy: redact, tag: X}, {id: b, strategy: hash, tag: X}]",
+            TWICE,
             "protected twice",
         ),
     ],
