@@ -1,6 +1,6 @@
 """Reading the catalogue: one at a time, a new version only when something changed, cures said."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -58,7 +58,7 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, str]]]:
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     """Messages that would wake a worker."""
     found: list[tuple[int, str]] = []
 
