@@ -19,7 +19,7 @@ STAGES: dict[str, list[str]] = {
     "ruff format": ["ruff", "format", "--check", "--quiet", "."],
     "imports": ["lint-imports", "--no-logo"],
     "migrations": ["python", "manage.py", "makemigrations", "--check", "--dry-run"],
-    "djlint": ["djlint", "templates", "--lint", "--check", "--quiet"],
+    "djlint": ["djlint", "templates", "--lint", "--check"],
 }
 
 
@@ -27,7 +27,9 @@ def environment() -> dict[str, str]:
     """A command that loads the settings needs keys, which no file of the repository holds."""
     from hoopweb.local import keys
 
-    return {**os.environ, **keys.fresh(), "HOOPWEB_LOCAL": "1"}
+    # Nothing is asked of the database, which need not exist.
+    database = {"DATABASE_URL": "postgresql:///hoopweb"}
+    return {**os.environ, **database, **keys.fresh(), "HOOPWEB_LOCAL": "1"}
 
 
 def stage(name: str, env: dict[str, str]) -> tuple[str, bool, float, str]:

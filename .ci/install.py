@@ -162,10 +162,12 @@ def install(name: str) -> str:
     with_uv = run([*pip, "--require-hashes", "-r", LOCKS / "installer.lock"])
     by = "uv"
     if with_uv.returncode == 0:
-        with_uv = run(
-            [UV, "pip", "install", "--python", PYTHON, "--require-hashes", "-r", lock],
-            env=settings_for_uv(),
-        )
+        command = [UV, "pip", "install", "--python", PYTHON, "--require-hashes", "-r", lock]
+        env = settings_for_uv()
+        with_uv = run(command, env=env)
+        if with_uv.returncode and "certificate" in with_uv.stderr.lower():
+            # Some networks are known to the system's certificates only.
+            with_uv = run(command, env=env | {"UV_SYSTEM_CERTS": "1"})
     if with_uv.returncode:
         # pip is slower and knows every way of reaching an index that its own settings name.
         by = "pip"
