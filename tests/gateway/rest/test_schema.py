@@ -26,7 +26,7 @@ from tests.gateway.rest.conftest import MASKED, READ, WRITE, as_person, send
 
 pytestmark = pytest.mark.django_db
 
-EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "4"))
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -108,9 +108,11 @@ def there(cast, agent):
 
 def call(case, caller):
     """Send a generated case through Django's test client, in the test's own transaction."""
-    request = requests.Request(**case.as_transport_kwargs(base_url=HERE, headers=caller)).prepare()
+    request = requests.Request(**case.as_transport_kwargs(base_url=HERE)).prepare()
     content = request.body or b""
-    headers = {k: v for k, v in request.headers.items() if k.lower() != "content-length"}
+    # Who calls is the test's affair; generated credentials would only ever be refused.
+    ours = {"content-length", "authorization", "cookie"}
+    headers = {k: v for k, v in request.headers.items() if k.lower() not in ours} | caller
     answer = Client().generic(
         request.method,
         request.path_url,
@@ -160,13 +162,14 @@ def hold(operation, mode, callers, there):
     )
     @given(case=cases, caller=st.sampled_from(callers), real=st.booleans())
     def run(case, caller, real):
-        if real and mode is schemathesis.GenerationMode.POSITIVE:
+        if real:
             for name in case.path_parameters:
                 case.path_parameters[name] = there[name]
-            if isinstance(case.body, dict) and "connection" in case.body:
-                case.body["connection"] = "shop"
-                if "sql" in case.body:
-                    case.body["sql"] = READ
+        known = real and mode is schemathesis.GenerationMode.POSITIVE
+        if known and isinstance(case.body, dict) and "connection" in case.body:
+            case.body["connection"] = "shop"
+            if "sql" in case.body:
+                case.body["sql"] = READ
         answer = call(case, caller)
         case.validate_response(answer, checks=CHECKS, headers=caller)
 
