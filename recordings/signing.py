@@ -68,7 +68,7 @@ def is_signed(message: bytes, *, signature: str, key: str) -> bool:
     Trusted are the present key and the public keys of retired ones; what a checkpoint itself says
     about its key is only a name.
     """
-    retired = getattr(settings, "CHECKPOINT_RETIRED_KEYS", "")
+    retired = settings.CHECKPOINT_RETIRED_KEYS
     public = _trusted(settings.CHECKPOINT_KEY, retired).get(key)
     if public is None:
         return False
