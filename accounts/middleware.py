@@ -25,8 +25,9 @@ class SignInRequired:
     def process_view(
         self, request: HttpRequest, view: Any, _args: object, _kwargs: object
     ) -> HttpResponse | None:
-        # The API answers for itself, in its own form.
-        if request.path.startswith(("/api/", "/static/")) or getattr(view, "public", False):
+        # The API answers for itself, in its own form; its guide is a page like any other.
+        itself = request.path.startswith(("/api/", "/static/")) and request.path != "/api/docs/"
+        if itself or getattr(view, "public", False):
             return None
         if request.user.is_authenticated:
             return None

@@ -42,7 +42,8 @@ class StoreFailure:
         try:
             return self.get_response(request)
         except (OperationalError, InterfaceError) as error:
-            log.error("store_unavailable", error=type(error).__name__)
+            # Once a second for as long as the store is away: a line, not a trace.
+            log.error("store_unavailable", error=type(error).__name__)  # noqa: TRY400
             return store_unavailable(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -64,7 +65,19 @@ class SecurityHeaders:
             "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
         )
         response.setdefault("Cache-Control", "no-store")
-        # What an error page and a toast quote, and the logs carry.
-        if request_id := structlog.contextvars.get_contextvars().get("request_id"):
+        return response
+
+
+class RequestName:
+    """Gives the answer the id that the logs carry: error pages and toasts quote it."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Read before the answer is made: the log's context ends with the request.
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        response = self.get_response(request)
+        if request_id:
             response.setdefault("X-Request-ID", str(request_id))
         return response

@@ -9,13 +9,13 @@ from accounts.middleware import public
 
 @public
 def healthz(_request: HttpRequest) -> JsonResponse:
-    """This process answers."""
+    """Say that the process answers."""
     return JsonResponse({"status": "ok"})
 
 
 @public
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """This process can record, so it may take statements."""
+    """Say whether it can record, and so may take statements."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM recordings_session LIMIT 1")

@@ -52,6 +52,11 @@ _SETS: dict[str, Callable[[Question], Iterable[str]]] = {
 KEYS = frozenset(_SETS) | {"hours", "weekdays", "min_bytes", "min_rows"}
 
 
+# To allow one thing is not to allow what stands beside it: an allow rule has to cover all of these,
+# a stricter rule any.
+_WHOLE = frozenset({"objects", "columns", "uses"})
+
+
 @lru_cache(maxsize=4096)
 def _glob(pattern: str) -> Pattern[str] | None:
     """The pattern, or None where it has no wildcard."""
@@ -75,6 +80,10 @@ def _any(values: frozenset[str], patterns: Iterable[str]) -> bool:
     return False
 
 
+def _all(values: frozenset[str], wanted: Any) -> bool:
+    return all(_any(frozenset({value}), _patterns(wanted)) for value in values)
+
+
 def _patterns(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else [str(v) for v in value]
 
@@ -85,7 +94,10 @@ def matches(rule: Rule, question: Question) -> bool:
     """
     for key, wanted in rule.match.items():
         if key in _SETS:
-            if not _any(question.values(key), _patterns(wanted)):
+            values = question.values(key)
+            if not _any(values, _patterns(wanted)):
+                return False
+            if rule.effect == Effect.ALLOW and key in _WHOLE and not _all(values, wanted):
                 return False
         elif key in KEYS:
             if not _measure(key, wanted, question):

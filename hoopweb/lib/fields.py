@@ -40,8 +40,11 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """
 
     def contribute_to_class(
-        self, cls: type[models.Model], name: str, private_only: bool = False
-    ) -> None:  # noqa: E501, FBT001, FBT002
+        self,
+        cls: type[models.Model],
+        name: str,
+        private_only: bool = False,  # noqa: FBT001, FBT002 - Django's signature
+    ) -> None:
         super().contribute_to_class(cls, name, private_only)
         setattr(cls, self.attname, _Opening(self))
 
