@@ -78,7 +78,7 @@ class Oracle:
         self.texts = [i.this for i in literals if i.is_string and i.this] or ["a"]
         if seed % 3 == 1:  # texts that are numbers, for queries that cast them
             self.texts = ["7", "12", "2019"]
-        elif seed % 3 == 2:  # or dates  # noqa: PLR2004
+        elif seed % 3 == 2:  # or dates
             self.texts = ["2019-01-02", "2020-03-04", "2021-05-06"]
         self.literal = seed % 3 == 0
         self.numbers = [int(float(i.this)) for i in literals if not i.is_string] or [1]
