@@ -72,9 +72,17 @@ def test_every_key_holds_or_not(key, hit, miss):
 
 @pytest.mark.parametrize("key", ["objects", "columns", "uses"])
 def test_an_allow_rule_has_to_cover_all_that_a_stricter_rule_needs_to_meet_once(key):
-    question = Question(FACTS, SUBJECT)
+    one, two = ObjectName("D", "A", "T"), ObjectName("D", "B", "T")
+    facts = Facts(
+        "select",
+        reads=(one, two),
+        columns=(
+            ColumnUse(ColumnName(one, "X"), Use.PROJECTED),
+            ColumnUse(ColumnName(two, "Y"), Use.FILTERED),
+        ),
+    )
+    question = Question(facts, SUBJECT)
     first, *others = sorted(question.values(key))
-    assert others, "the facts have more than one of each"
     assert matches(rule("deny", **{key: [first]}), question)
     assert not matches(rule("allow", **{key: [first]}), question)
     assert matches(rule("allow", **{key: [first, *others]}), question)
