@@ -61,6 +61,9 @@ def main(arguments: list[str]) -> int:
                 failed.append(name)
                 print(output, flush=True)
     print(f"{'✗' if failed else '✓'} {'stages':<14}{time.monotonic() - started:7.1f} s", flush=True)
+    browsers = BIN.parent / "browsers"  # where .ci/install.py fetches one to, if there is none
+    if browsers.exists():
+        os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(browsers))
     tests = subprocess.run(  # noqa: S603 - our own tests
         [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False
     ).returncode

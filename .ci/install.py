@@ -108,7 +108,7 @@ def settings_for_uv() -> dict[str, str]:
     for line in listed.splitlines():
         name, _, value = line.partition("=")
         _, _, option = name.replace(":env:", "").rpartition(".")
-        if (ours := TRANSLATED.get(option)) and ours not in os.environ:
+        if (ours := TRANSLATED.get(option)) and not os.environ.get(ours):
             env[ours] = value.strip("'\"")
     if not _can_write(Path(env.get("UV_CACHE_DIR") or _default_cache(env))):
         env["UV_NO_CACHE"] = "1"
@@ -162,7 +162,8 @@ def install(name: str) -> str:
     with_uv = run([*pip, "--require-hashes", "-r", LOCKS / "installer.lock"])
     by = "uv"
     if with_uv.returncode == 0:
-        command = [UV, "pip", "install", "--python", PYTHON, "--require-hashes", "-r", lock]
+        command: list[str | Path] = [UV, "pip", "install", "--python", PYTHON, "--require-hashes"]
+        command += ["-r", lock]
         env = settings_for_uv()
         with_uv = run(command, env=env)
         if with_uv.returncode and "certificate" in with_uv.stderr.lower():
