@@ -1,5 +1,6 @@
 """One call from text to verdict: analyse, decide, rewrite. Pure."""
 
+import atexit
 from collections.abc import Mapping
 
 from connections.masking.cache import VerdictCache
@@ -16,6 +17,7 @@ __all__ = ["PriorResult", "Ruleset", "SessionContext", "Verdict", "judge"]
 
 CACHE = VerdictCache()
 POOL = WorkerPool()
+atexit.register(POOL.close)
 
 
 def judge(

@@ -82,6 +82,6 @@ def _same(catalogue: Catalogue, ruleset: Ruleset, request: Request) -> bool:
     """Whether a verdict made with these holds for the request: keys only name versions."""
     if request.catalogue is not catalogue:
         numbered = bool(request.subject.connection) and catalogue.version > 0
-        if not numbered or len(catalogue.tables) != len(request.catalogue.tables):
+        if not numbered or catalogue.fingerprint() != request.catalogue.fingerprint():
             return False
     return request.ruleset is ruleset or request.ruleset == ruleset

@@ -41,6 +41,16 @@ class Catalogue:
     def find(self, database: str, schema: str, name: str) -> Table | None:
         return self.tables.get((database, schema, name))
 
+    def fingerprint(self) -> int:
+        """A number that tells this catalogue's content from any other's, worked out once."""
+        known = self.memo.get("fingerprint")
+        if known is None:
+            known = hash(
+                tuple((k, t.name.kind, t.columns, t.definition) for k, t in self.tables.items())
+            )
+            self.memo["fingerprint"] = known
+        return int(known)
+
     def to_json(self) -> list[dict[str, Any]]:
         """Rows ``{database, schema, name, kind, columns: [[name, type, [tag]]], definition}``."""
         return [

@@ -1,0 +1,14 @@
+"""One line, one verdict: decision, masked positions, statement."""
+
+import pytest
+
+from tests.connections.test_judge_corpora import CATALOGUE, HERE, RULESET, judge_line
+
+LINES = [line.split(maxsplit=2) for line in (HERE / "table.txt").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(("decision", "masked", "sql"), LINES, ids=[line[2][:60] for line in LINES])
+def test_verdict(decision, masked, sql):
+    verdict = judge_line({"id": "t", "sql": sql}, CATALOGUE, RULESET)
+    positions = [] if masked == "-" else [int(p) for p in masked.split(",")]
+    assert (verdict["decision"], verdict["masked_columns"]) == (decision, positions), verdict
