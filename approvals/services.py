@@ -329,7 +329,7 @@ def revoke_grant(*, grant_id: UUID, by: User) -> Grant:
         grant.save(update_fields=["revoked_at"])
         recordings.audit(
             actor=by.as_principal().as_actor(),
-            action="grant.revoked",
+            action="grant-revoked",
             kind="grant",
             object_id=str(grant.pk),
             object_name=str(grant),

@@ -40,12 +40,12 @@ class Warehouse:
         return int(self.url.rsplit(":", 1)[1])
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(
             f"{self.url}/_emulator/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read() or b"null")
 
     def statements(self) -> list[dict[str, Any]]:
@@ -100,7 +100,7 @@ class Warehouse:
 @contextmanager
 def running(*arguments: str) -> Iterator[Warehouse]:
     """An emulator in memory for the length of the block."""
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [
             sys.executable,
             "-m",

@@ -47,7 +47,7 @@ def grant_access(
         )
         audit(
             actor=actor_of(by),
-            action="access_granted",
+            action="access-granted",
             kind="connection",
             object_id=str(row.pk),
             object_name=row.name,
@@ -68,7 +68,7 @@ def revoke_access(*, access: Access, by: User | None, address: str | None = None
         row.delete()
         audit(
             actor=actor_of(by),
-            action="access_revoked",
+            action="access-revoked",
             kind="connection",
             object_id=str(access.connection_id),
             object_name=access.connection.name,

@@ -44,7 +44,7 @@ def request_catalogue_sync(
             if by is not None:
                 audit(
                     actor=actor_of(by),
-                    action="catalogue_sync_requested",
+                    action="catalogue-sync-requested",
                     kind="connection",
                     object_id=str(connection.pk),
                     object_name=connection.name,
@@ -86,7 +86,7 @@ def sync_catalogue(sync_id: int) -> CatalogueSync | None:
         return _finish(sync, "failed", f"Snowflake said: {error}", _cure_of(error))
     except Exception as error:
         # The page has to say that it failed whatever happened; the log has the rest.
-        log.exception("catalogue_sync_failed", connection=sync.connection.name)
+        log.exception("catalogue-sync-failed", connection=sync.connection.name)
         return _finish(
             sync,
             "failed",

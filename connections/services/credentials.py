@@ -96,7 +96,7 @@ def set_credential(
         row.save(update_fields=["tested_at", "test_report"])
         audit(
             actor=actor_of(by),
-            action="credential_set",
+            action="credential-set",
             kind="connection",
             object_id=str(row.pk),
             object_name=row.name,

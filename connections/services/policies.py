@@ -42,7 +42,7 @@ def install_default_policy(
         _replace_rules(change, rules)
         change.add(
             f"Installed the {len(rules)} default rules",
-            "policy_installed",
+            "policy-installed",
             change.connection,
             after={"rules": [rule["slug"] for rule in rules]},
         )
@@ -75,7 +75,7 @@ def restore_policy(
             wanted.content["rules"],
             wanted.content["protections"],
             f"Restored revision {number}",
-            "policy_restored",
+            "policy-restored",
         )
 
 
@@ -122,7 +122,7 @@ def import_policy(
             [_rule_values(rule) for rule in rules],
             protections,
             "Imported a policy document",
-            "policy_imported",
+            "policy-imported",
         )
 
 

@@ -61,7 +61,7 @@ def create_protections(
             row.save()
             change.add(
                 f"Protected {row}: {row.strategy}",
-                "protection_created",
+                "protection-created",
                 row,
                 after=protection_row(row),
             )
@@ -94,7 +94,7 @@ def update_protection(
             row.save()
             change.add(
                 f"Changed protection of {row}: {', '.join(changed)}",
-                "protection_changed",
+                "protection-changed",
                 row,
                 before={name: before[name] for name in changed},
                 after={name: wanted[name] for name in changed},
@@ -119,7 +119,7 @@ def set_protection_enabled(
             row.save(update_fields=["enabled", "revision"])
             change.add(
                 f"{'Enabled' if enabled else 'Disabled'} protection of {row}",
-                "protection_enabled" if enabled else "protection_disabled",
+                "protection-enabled" if enabled else "protection-disabled",
                 row,
                 before={"enabled": not enabled},
                 after={"enabled": enabled},
@@ -139,7 +139,7 @@ def delete_protection(
         check_revision(row, revision)
         change.add(
             f"Deleted protection of {row}",
-            "protection_deleted",
+            "protection-deleted",
             row,
             before=protection_row(row),
         )

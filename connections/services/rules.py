@@ -58,7 +58,7 @@ def create_rule(
         rule.save()
         change.add(
             f"Added rule {rule.slug}: {EFFECT_WORDS[rule.effect]}",
-            "rule_created",
+            "rule-created",
             rule,
             after=rule_row(rule),
         )
@@ -93,7 +93,7 @@ def update_rule(
             row.save()
             change.add(
                 f"Changed rule {row.slug}: {', '.join(_words(changed))}",
-                "rule_changed",
+                "rule-changed",
                 row,
                 before=_only(before, changed),
                 after=_only(rule_row(row), changed),
@@ -118,7 +118,7 @@ def set_rule_enabled(
             row.save(update_fields=["enabled", "revision"])
             change.add(
                 f"{'Enabled' if enabled else 'Disabled'} rule {row.slug}",
-                "rule_enabled" if enabled else "rule_disabled",
+                "rule-enabled" if enabled else "rule-disabled",
                 row,
                 before={"enabled": not enabled},
                 after={"enabled": enabled},
@@ -157,7 +157,7 @@ def move_rule(
             row.save(update_fields=["position", "revision"])
             change.add(
                 f"Moved rule {row.slug} from place {was + 1} to {wanted + 1}",
-                "rule_moved",
+                "rule-moved",
                 row,
                 before={"place": was + 1},
                 after={"place": wanted + 1},
@@ -171,7 +171,7 @@ def delete_rule(
     with changing(connection=rule.connection, by=by, address=address) as change:
         row = _held(change, rule)
         check_revision(row, revision)
-        change.add(f"Deleted rule {row.slug}", "rule_deleted", row, before=rule_row(row))
+        change.add(f"Deleted rule {row.slug}", "rule-deleted", row, before=rule_row(row))
         row.delete()
         number_rows(list(change.connection.rules.all()))
 

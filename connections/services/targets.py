@@ -63,7 +63,7 @@ def register_connection(
             connection = Connection.objects.create(**values)
             audit(
                 actor=actor_of(by),
-                action="connection_registered",
+                action="connection-registered",
                 kind="connection",
                 object_id=str(connection.pk),
                 object_name=connection.name,
@@ -115,7 +115,7 @@ def update_connection(
             row.save()
             audit(
                 actor=actor_of(by),
-                action="connection_changed",
+                action="connection-changed",
                 kind="connection",
                 object_id=str(row.pk),
                 object_name=row.name,
@@ -157,7 +157,7 @@ def record_test(
         failed = [step["name"] for step in report if not step["ok"]]
         audit(
             actor=actor_of(by),
-            action="connection_tested",
+            action="connection-tested",
             kind="connection",
             object_id=str(row.pk),
             object_name=row.name,
@@ -179,7 +179,7 @@ def _set_active(
         row.save(update_fields=["is_active"])
         audit(
             actor=actor_of(by),
-            action="connection_enabled" if active else "connection_disabled",
+            action="connection-enabled" if active else "connection-disabled",
             kind="connection",
             object_id=str(row.pk),
             object_name=row.name,

@@ -96,7 +96,7 @@ def test_a_change_is_audited_and_forgets_the_test_of_another_place(row: Connecti
     assert row.test_report == report
     row = services.update_connection(connection=row, by=ada, revision=2, role="reader")
     assert (row.test_report, row.tested_at, row.revision) == ([], None, 3)
-    entry = AuditEntry.objects.filter(action="connection_changed").first()
+    entry = AuditEntry.objects.filter(action="connection-changed").first()
     assert entry is not None
     assert (entry.before, entry.after) == ({"role": ""}, {"role": "READER"})
     with pytest.raises(Conflict, match="while you were editing"):
@@ -117,7 +117,7 @@ def test_a_closed_connection_is_usable_by_nobody(row: Connection) -> None:
     services.enable_connection(connection=row, by=None)
     services.enable_connection(connection=row, by=None)
     assert Connection.objects.usable_by(agent.as_principal()).exists()
-    assert AuditEntry.objects.filter(action="connection_enabled").count() == 1
+    assert AuditEntry.objects.filter(action="connection-enabled").count() == 1
 
 
 def test_a_key_pair_is_made_here_and_its_private_half_told_to_nobody(row: Connection) -> None:
@@ -229,7 +229,7 @@ def test_access_begins_ends_and_is_given_once(row: Connection) -> None:
     services.revoke_access(access=access, by=None)
     services.revoke_access(access=access, by=None)
     assert not Connection.objects.usable_by(agent.as_principal()).exists()
-    assert AuditEntry.objects.filter(action="access_revoked").count() == 1
+    assert AuditEntry.objects.filter(action="access-revoked").count() == 1
 
 
 def test_only_its_admins_change_a_connection(row: Connection) -> None:

@@ -62,11 +62,11 @@ def test_every_change_is_a_revision_with_who_and_what(row: Connection) -> None:
     ]
     trail = AuditEntry.objects.filter(actor_id=ada.pk).values_list("action", flat=True)
     assert list(trail) == [
-        "rule_deleted",
-        "rule_moved",
-        "rule_disabled",
-        "rule_changed",
-        "rule_created",
+        "rule-deleted",
+        "rule-moved",
+        "rule-disabled",
+        "rule-changed",
+        "rule-created",
     ]
 
 
