@@ -191,12 +191,15 @@ class AgentForm(forms.Form):
             assert isinstance(teams, forms.ModelMultipleChoiceField)
             mine = {team.pk for team in by.teams.all()} | {team.pk for team in held}
             teams.queryset = Team.objects.filter(pk__in=mine)
+            if not mine:
+                del self.fields["teams"]
 
 
 class TokenForm(forms.Form):
     """A new token for an agent."""
 
     label = forms.CharField(
+        label="Used for",
         max_length=120,
         widget=forms.TextInput(attrs={**_AUTOFILL_OFF, "placeholder": "nightly job"}),
         help_text="Where it is used, so that you know which one to revoke.",
