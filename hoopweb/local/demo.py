@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -28,6 +29,7 @@ _METRICS_PORT = 9808
 _LOOK_EVERY = 0.4
 _LARGEST_LOG = 20 * 1024 * 1024
 _AGENT_PATIENCE = 90.0
+_MOST_PORTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +107,15 @@ class Demo:
         prepared = self._is_prepared()
         if not prepared:
             self._prepare()
-        gateway = self._gateway()
+        server, worker = self._gateway()
         if emulator:
             self._wait(emulator)
         if prepared:
             self.env["HOOPWEB_TOKEN"] = keys.read(self.state / "demo.env")["AGENT_TOKEN"]
         else:
             self._seed()
-        for program in gateway:
-            self._wait(program)
+        self._wait_for_server(server, lock)
+        self._wait(worker)
         # Nobody waits for the first sweep.
         self._run(programs.beat(self.env))
 
@@ -235,17 +237,37 @@ class Demo:
         # Files are served as they lie; the server only wants to see where collected ones would be.
         (self.state / "static").mkdir(exist_ok=True)
 
-    def _gateway(self) -> list[Program]:
+    def _wait_for_server(self, server: Program, lock: IO[str]) -> None:
+        for _ in range(_MOST_PORTS):
+            try:
+                return self._wait(server)
+            except LocalServerError:
+                # Somebody else took the port between our look and the server's start.
+                if not ports.answers(self.port) or not self._moved():
+                    raise
+            _note(lock, f"{os.getpid()}\n{self.url}\n")
+            server = programs.server(self.env, port=self.port, reload=self.options.reload)
+            self._start_again(server)
+            self.keeper.replace(server.name, partial(self._start_again, server))
+        return self._wait(server)
+
+    def _moved(self) -> bool:
+        """Choose another port, unless the caller has fixed the address."""
+        before, self.port = self.url, ports.free_port(self.port + 1)
+        if not before.startswith(f"http://{programs.HOST}:"):
+            return False
+        self.env["SITE_URL"] = self.env["HOOPWEB_URL"] = f"http://{programs.HOST}:{self.port}"
+        return True
+
+    def _gateway(self) -> tuple[Program, Program]:
         log = self.supervisor.log_of
         reload = self.options.reload
         metrics = {"METRICS_PORT": str(ports.free_port(_METRICS_PORT))}
-        started = [
-            programs.server(self.env, port=self.port, reload=reload),
-            programs.worker(self.env | metrics, log=log("worker"), reload=reload),
-        ]
-        for program in started:
-            self._run(program)
-        return started
+        server = programs.server(self.env, port=self.port, reload=reload)
+        self._run(server)
+        worker = programs.worker(self.env | metrics, log=log("worker"), reload=reload)
+        self._run(worker)
+        return server, worker
 
     def _run(self, program: Program) -> None:
         """Start without waiting, and keep it running."""
@@ -266,6 +288,7 @@ class Demo:
     def _wait(self, program: Program) -> None:
         log = self.supervisor.log_of(program.name)
         said = self.said[program.name]
+        process = self.supervisor.programs[program.name][1]
         with self.steps.step(program.name) as step:
 
             def ready() -> bool:
@@ -273,13 +296,14 @@ class Demo:
                 if program.name == "emulator" and (lines := said.lines()):
                     # Its first start makes a million rows and says how far it is.
                     step.detail = lines[-1].rpartition(" INFO ")[2][:60]
-                return program.ready()
+                # Whoever answers at its address must be the one that was started.
+                return process.poll() is None and program.ready()
 
             try:
                 processes.wait_until(
                     ready,
                     name=program.name,
-                    process=self.supervisor.programs[program.name][1],
+                    process=process,
                     log=log,
                     seconds=program.seconds,
                 )
