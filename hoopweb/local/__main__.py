@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from hoopweb.local import demo
+from hoopweb.local import demo, place
 
 _PR_SET_PDEATHSIG = 1
 
@@ -33,7 +33,7 @@ def main() -> int:
     if given.tied:
         _tie_to_parent()
     if given.reset:
-        return demo.reset()
+        return place.reset()
     return demo.run(
         demo.Options(
             agent=not given.no_agent, loop=given.loop, reload=given.reload, once=given.once

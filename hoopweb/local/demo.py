@@ -1,14 +1,9 @@
 """Everything on one machine: servers, data, the gateway and an agent at work, in one terminal."""
 
 import contextlib
-import fcntl
-import hashlib
 import os
-import shutil
 import signal
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +13,9 @@ from typing import IO
 from hoopweb.local import keys, ports, processes, programs
 from hoopweb.local.errors import LocalServerError
 from hoopweb.local.keeper import Keeper
+from hoopweb.local.place import is_writable, note, only_one, state_dir
 from hoopweb.local.postgres import EmbeddedPostgres
+from hoopweb.local.prepared import Prepared, asked_so_far
 from hoopweb.local.processes import Program, Supervisor
 from hoopweb.local.steps import Steps
 from hoopweb.local.valkey import EmbeddedValkey
@@ -42,34 +39,6 @@ class Options:
     once: bool = False
 
 
-def state_dir() -> Path:
-    return Path(os.environ.get("HOOPWEB_VAR") or programs.ROOT / "var").absolute()
-
-
-@contextlib.contextmanager
-def only_one(state: Path) -> Iterator[IO[str]]:
-    """Hold the directory; raises LocalServerError that says where the other demo is."""
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "demo.lock").open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            pid, _, url = lock.read().strip().partition("\n")
-            where = f" at {url}" if url else ""
-            raise LocalServerError(
-                f"A demo is running already{where} (process {pid or 'unknown'}). Use that one, or "
-                "stop it with Ctrl-C in its terminal."
-            ) from None
-        yield lock
-
-
-def _note(lock: IO[str], text: str) -> None:
-    lock.truncate(0)
-    lock.write(text)
-    lock.flush()
-
-
 @dataclass(slots=True)
 class Demo:
     """One run. ``start`` brings everything up, ``watch`` keeps it up, ``stop`` ends it all."""
@@ -83,10 +52,12 @@ class Demo:
     valkey: EmbeddedValkey | None = None
     story: programs.Follower | None = None
     said: dict[str, programs.Follower] = field(default_factory=dict)
+    prepared: Prepared = field(init=False)
     supervisor: Supervisor = field(init=False)
     keeper: Keeper = field(init=False)
 
     def __post_init__(self) -> None:
+        self.prepared = Prepared(self.state)
         self.supervisor = Supervisor(self.state)
         self.keeper = Keeper(self.steps.say)
 
@@ -96,15 +67,15 @@ class Demo:
 
     def start(self, lock: IO[str]) -> None:
         """Bring everything up in order; each step is shown."""
-        _note(lock, f"{os.getpid()}\n")
+        note(lock, f"{os.getpid()}\n")
         self._shorten_logs()
         with self.steps.step("keys"):
             self._environment()
         self._servers()
-        _note(lock, f"{os.getpid()}\n{self.url}\n")
+        note(lock, f"{os.getpid()}\n{self.url}\n")
         emulator = self._emulator()
         # When nothing has changed since the last run, there is nothing to look at first.
-        prepared = self._is_prepared()
+        prepared = self.prepared.holds(self.env)
         if not prepared:
             self._prepare()
         server, worker = self._gateway()
@@ -119,27 +90,6 @@ class Demo:
         # Nobody waits for the first sweep.
         self._run(programs.beat(self.env))
 
-    def _is_prepared(self) -> bool:
-        return keys.read(self.state / "prepared.stamp").get("digest") == self._digest()
-
-    def _forget_prepared(self) -> None:
-        (self.state / "prepared.stamp").unlink(missing_ok=True)
-
-    def _digest(self) -> str:
-        """Changes when tables or seed do, or what they are made for; and once a month, so that
-        the agent's token is replaced before it ends.
-        """
-        content = hashlib.sha256(time.strftime("%Y-%m").encode())
-        for name in sorted(self.env):
-            if name.startswith(("DATABASE_URL", "SNOWFLAKE_", "HOOPWEB_TOKEN_PEPPERS")):
-                content.update(f"{name}={self.env[name]}\n".encode())
-        seed = programs.ROOT / "hoopweb" / "management" / "commands" / "seed_demo.py"
-        content.update(seed.read_bytes())
-        for package in programs.WATCHED:
-            for path in sorted((programs.ROOT / package / "migrations").glob("*.py")):
-                content.update(path.name.encode())
-        return content.hexdigest()
-
     def _seed(self) -> None:
         with self.steps.step("data") as step:
             from hoopweb.lib.errors import HoopwebError
@@ -153,7 +103,7 @@ class Demo:
             except HoopwebError as error:
                 raise LocalServerError(error.detail) from error
         _let_go()
-        keys.write(self.state / "prepared.stamp", {"digest": self._digest()})
+        self.prepared.remember(self.env)
 
     def _environment(self) -> None:
         """What every process gets; what the caller has set stands."""
@@ -162,7 +112,7 @@ class Demo:
         for name, value in kept.items():
             if f"{name}_FILE" not in env:
                 env.setdefault(name, value)
-        if not _is_writable(env.get("HOME", "")):
+        if not is_writable(env.get("HOME", "")):
             # Some libraries keep notes there and fail without.
             home = self.state / "home"
             home.mkdir(mode=0o700, exist_ok=True)
@@ -185,7 +135,7 @@ class Demo:
             with self.steps.step("Postgres"):
                 self.postgres = EmbeddedPostgres(self.state / "postgres")
                 if not (self.postgres.place.data / "PG_VERSION").exists():
-                    self._forget_prepared()
+                    self.prepared.forget()
                 self.env["DATABASE_URL"] = self.postgres.start()
         if "REDIS_URL" not in self.env and "REDIS_URL_FILE" not in self.env:
             with self.steps.step("Valkey"):
@@ -245,7 +195,7 @@ class Demo:
                 # Somebody else took the port between our look and the server's start.
                 if not ports.answers(self.port) or not self._moved():
                     raise
-            _note(lock, f"{os.getpid()}\n{self.url}\n")
+            note(lock, f"{os.getpid()}\n{self.url}\n")
             server = programs.server(self.env, port=self.port, reload=self.options.reload)
             self._start_again(server)
             self.keeper.replace(server.name, partial(self._start_again, server))
@@ -308,7 +258,7 @@ class Demo:
                     seconds=program.seconds,
                 )
             except LocalServerError:
-                self._forget_prepared()
+                self.prepared.forget()
                 raise
             step.detail = ""
 
@@ -317,19 +267,19 @@ class Demo:
         program = programs.agent(self.env, loop=self.options.loop)
         self.story = programs.Follower(self.supervisor.log_of(program.name))
         url = self.env.get("DATABASE_URL") or Path(self.env["DATABASE_URL_FILE"]).read_text()
-        asked = _asked_so_far(url)
+        asked = asked_so_far(url)
         with self.steps.step("agent", "works on its task") as step:
             self.supervisor.start(program)
             until = time.monotonic() + _AGENT_PATIENCE
             while time.monotonic() < until:
                 self._tell_story()
-                if _asked_so_far(url) > asked:
+                if asked_so_far(url) > asked:
                     step.detail = "asks for approval and waits"
                     return
                 if program.name in self.supervisor.ended():
                     step.detail = "has ended"
                     # Perhaps its token was revoked: the next start looks at everything again.
-                    self._forget_prepared()
+                    self.prepared.forget()
                     return
                 self.keeper.look()
                 time.sleep(_LOOK_EVERY)
@@ -398,26 +348,6 @@ def _let_go() -> None:
     connection.close_pool()  # type: ignore[attr-defined]
 
 
-def _asked_so_far(url: str) -> int:
-    """How often approval was asked for so far."""
-    import psycopg
-
-    try:
-        with psycopg.connect(url, connect_timeout=2) as connection:
-            row = connection.execute("SELECT count(*) FROM approvals_approvalrequest").fetchone()
-    except psycopg.Error:
-        return 0
-    return int(row[0]) if row else 0
-
-
-def _is_writable(home: str) -> bool:
-    try:
-        with tempfile.TemporaryFile(dir=home or "/nonexistent"):
-            return True
-    except OSError:
-        return False
-
-
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -446,32 +376,8 @@ def run(options: Options) -> int:
             finally:
                 signal.signal(signal.SIGINT, _leave_at_once)
                 demo.stop()
-                _note(lock, "")
+                note(lock, "")
     except LocalServerError as error:
         demo.steps.say(f"\n{error}")
         return 1
-    return 0
-
-
-def reset() -> int:
-    """Forget data, keys and passwords of this machine's demo. Returns the exit status."""
-    state = state_dir()
-    steps = Steps()
-    try:
-        with only_one(state), steps.step("reset", str(state)):
-            if (state / "postgres").exists():
-                EmbeddedPostgres(state / "postgres").remove()
-            for path in state.iterdir():
-                # The installer's stamp and lock are not the demo's.
-                if path.name in {"demo.lock", "install.lock"}:
-                    continue
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
-    except LocalServerError as error:
-        steps.say(f"\n{error}")
-        return 1
-    if os.environ.get("DATABASE_URL"):
-        steps.say("DATABASE_URL is set: that database was left as it is.")
     return 0
