@@ -26,7 +26,8 @@ WAIT = 25
 FIRST_WAIT = 3
 # A gateway that restarts is back within this; a loop waits for as long as it takes.
 PATIENCE = 120
-APPROVAL_IN_LOOP = 240
+# In a loop the first ask waits for whoever has just opened the console; later ones do not pile up.
+FIRST_APPROVAL_IN_LOOP, APPROVAL_IN_LOOP = 1800, 240
 
 
 class GaveUp(Exception):
@@ -201,6 +202,12 @@ def tasks(*, loop: bool) -> Iterator[Chore | None]:
         yield None
 
 
+def _patience(number: int, *, loop: bool) -> float | None:
+    if not loop:
+        return None
+    return APPROVAL_IN_LOOP if number else FIRST_APPROVAL_IN_LOOP
+
+
 def work_through(gateway: Gateway, options: argparse.Namespace) -> None:
     def pace() -> None:
         if options.loop:
@@ -212,8 +219,7 @@ def work_through(gateway: Gateway, options: argparse.Namespace) -> None:
                 gateway,
                 options.connection,
                 what.prompt if what else LOST_PROMPT,
-                # The first ask of a loop waits for whoever is looking; later ones do not pile up.
-                APPROVAL_IN_LOOP if options.loop and number else None,
+                _patience(number, loop=options.loop),
                 pace,
             ) as work:
                 if what is None:
