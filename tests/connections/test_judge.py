@@ -27,6 +27,12 @@ PROTECTIONS = (
 RULESET = Ruleset(default_rules(), PROTECTIONS, 1, "salt")
 
 
+@pytest.fixture(autouse=True)
+def _cold():
+    """Each verdict is made anew."""
+    module.CACHE.clear()
+
+
 def ask(sql, *, context=None, catalogue=CATALOGUE, ruleset=RULESET, subject=SUBJECT, **more):
     return judge(
         sql,

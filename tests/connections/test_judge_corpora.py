@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connections.judge import Ruleset
+from connections.judge import CACHE, Ruleset
 from connections.management.commands.judge import judge_line
 from connections.policy.document import load
 from connections.sql.schema import catalogue_from_ddl
@@ -14,6 +14,12 @@ HERE = Path(__file__).parents[1] / "corpora"
 CATALOGUE = catalogue_from_ddl((HERE / "fixture.sql").read_text())
 DOCUMENT = load((HERE / "policy.yaml").read_text())
 RULESET = Ruleset(DOCUMENT.rules, DOCUMENT.protections, revision=1, salt="corpora")
+
+
+@pytest.fixture(autouse=True)
+def _cold():
+    """Each verdict is made anew."""
+    CACHE.clear()
 
 
 def _lines(name):

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.connections.test_judge_corpora import CATALOGUE, HERE, RULESET, judge_line
+from tests.connections.test_judge_corpora import CATALOGUE, HERE, RULESET, _cold, judge_line
+
+__all__ = ["_cold"]
 
 LINES = [line.split(maxsplit=2) for line in (HERE / "table.txt").read_text().splitlines()]
 
