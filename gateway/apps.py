@@ -6,4 +6,4 @@ class GatewayConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from gateway import receivers  # noqa: F401
+        from gateway import agents, receivers  # noqa: F401

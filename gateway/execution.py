@@ -23,6 +23,7 @@ from approvals import services as approvals
 from connections.masking.apply import scan_text
 from connections.models import Connection
 from connections.policy.types import Effect
+from connections.services import protect_copies
 from connections.upstream.binds import to_bindings
 from connections.upstream.client import SnowflakeSession
 from connections.upstream.errors import (
@@ -95,6 +96,7 @@ def claim(statement_id: UUID) -> Statement | None:
             statement_id=statement.pk,
             data={
                 "sql_sent": statement.sql_sent,
+                "digest": statement.digest,
                 "connection": statement.connection.name,
                 "role": statement.connection.role,
                 "upstream_request_id": str(statement.pk),
@@ -152,7 +154,7 @@ def _rejudge(statement: Statement) -> str | None:
     """Judge again when rules or catalogue moved on; None when the statement may still run."""
     connection = statement.connection
     seen = (statement.policy_revision, statement.catalogue_version)
-    digest_now = records.digest(statement.sql_sent, statement)
+    digest_now = records.digest(statement.sql_upstream, statement)
     if seen == (connection.policy_revision, connection.catalogue_version):
         # The connection itself (role, warehouse) may have been edited meanwhile.
         if digest_now == statement.digest:
@@ -171,6 +173,7 @@ def _rejudge(statement: Statement) -> str | None:
     if verdict.decision.effect == Effect.ALLOW and statement.approval_id is None:
         # Nobody promised anything about the older text: run what is right now.
         record_decision(statement, judged)
+        judged["sql_upstream"] = verdict.sql_sent or ""
         for name, value in judged.items():
             setattr(statement, name, value)
         statement.save(update_fields=list(judged))
@@ -330,7 +333,7 @@ async def _run(statement: Statement, beat: _Heartbeat) -> QueryResult:
 
 async def _submit(statement: Statement, session: SnowflakeSession) -> QueryHandle:
     return await session.submit(
-        statement.sql_sent,
+        statement.sql_upstream,
         binds=to_bindings(json.loads(statement.binds or "[]")),
         request_id=str(statement.pk),
         tag=tag_of(statement),
@@ -428,6 +431,8 @@ def record_outcome(statement_id: UUID, outcome: Outcome, *, reconciled: str = ""
             data=data,
             payloads={"result": payload} if payload is not None else {},
         )
+        if outcome.state == StatementState.SUCCEEDED and statement.copies:
+            protect_copies(connection=statement.connection, copies=statement.copies)
         move(statement, outcome.state, **fields)
     log.info("finished", state=str(outcome.state), statement_id=str(statement_id))
     return statement

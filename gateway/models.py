@@ -48,7 +48,10 @@ class Statement(models.Model):
 
     prompt = models.TextField(blank=True)
     sql_given = models.TextField()
+    # The text that Snowflake gets, as people may see it: without the salts of its hashes.
     sql_sent = models.TextField(blank=True)
+    # The same, to the letter: what the digest covers and what is sent.
+    sql_upstream = EncryptedTextField(blank=True)
     # JSON of the bound values.
     binds = EncryptedTextField(blank=True)
     digest = models.CharField(max_length=64, blank=True)
@@ -59,6 +62,8 @@ class Statement(models.Model):
     facts = models.JSONField(default=dict)
     reasons = models.JSONField(default=list)
     protections = models.JSONField(default=list)
+    # Columns that become protected when it succeeds: database, schema, table, column, protection.
+    copies = models.JSONField(default=list)
     masked_outputs = models.JSONField(default=list)
     policy_revision = models.PositiveIntegerField(default=0)
     catalogue_version = models.PositiveIntegerField(default=0)

@@ -197,6 +197,8 @@ def _settle(statement: Statement, verdict: Verdict) -> None:
     """Record the decision and act on it, in the caller's transaction."""
     judged = records.judged(verdict, statement)
     record_decision(statement, judged)
+    statement.sql_upstream = verdict.sql_sent or ""
+    statement.save(update_fields=["sql_upstream"])
     effect = verdict.decision.effect
     if effect == Effect.DENY or verdict.sql_sent is None:
         move(statement, StatementState.DENIED, **judged)

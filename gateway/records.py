@@ -85,7 +85,17 @@ def judged(verdict: Verdict, statement: Statement) -> dict[str, Any]:
             for p in decision.protections
         ],
         "masked_outputs": list(verdict.masked_outputs),
-        "sql_sent": verdict.sql_sent or "",
+        "sql_sent": verdict.sql_shown or verdict.sql_sent or "",
+        "copies": [
+            {
+                "database": column.object.database,
+                "schema": column.object.schema,
+                "table": column.object.name,
+                "column": column.column,
+                "protection": protection,
+            }
+            for column, protection in verdict.copies
+        ],
         "policy_revision": connection.policy_revision,
         "catalogue_version": connection.catalogue_version,
         "digest": digest(verdict.sql_sent or "", statement),

@@ -209,6 +209,12 @@ LOGOUT_REDIRECT_URL = "accounts:sign-in"
 # A real provider: setting the issuer turns the button on (docs/operating.md).
 OIDC_ISSUER = env.text("OIDC_ISSUER")
 OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET")
+OIDC_SCOPES = env.words("OIDC_SCOPES", "openid,email,profile")
+OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+if OIDC_ISSUER:
+    AUTHENTICATION_BACKENDS.append("accounts.oidc.backend.Backend")
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -272,6 +278,9 @@ SPECTACULAR_SETTINGS = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
+# What one principal may ask of the API.
+API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 1200)
+API_STATEMENTS_PER_MINUTE = env.number("API_STATEMENTS_PER_MINUTE", 300)
 # Limits of a statement; a connection may set lower ones.
 STATEMENT_MAX_BYTES = env.number("STATEMENT_MAX_BYTES", 256 * 1024)
 STATEMENT_TIMEOUT_SECONDS = env.number("STATEMENT_TIMEOUT_SECONDS", 600)

@@ -21,6 +21,7 @@ from connections.services.protections import (
     create_protection,
     create_protections,
     delete_protection,
+    protect_copies,
     set_protection_enabled,
     update_protection,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "install_default_policy",
     "key_statement",
     "move_rule",
+    "protect_copies",
     "record_test",
     "register_connection",
     "request_catalogue_sync",

@@ -160,3 +160,35 @@ def _held(change: Change, protection: Protection) -> Protection:
 def _taken(row: Protection) -> Conflict:
     text = f"{row} is protected already. Change that protection instead."
     return Conflict(text, errors={"tag" if row.tag else "column": text})
+
+
+def protect_copies(*, connection: Connection, copies: Iterable[Mapping[str, str]]) -> None:
+    """Protect columns that a reviewed statement has just filled with protected values.
+
+    ``copies`` name ``database``, ``schema``, ``table``, ``column`` and the ``protection`` that the
+    values came from; called in the transaction of the outcome, so that no row is readable before.
+    """
+    with changing(connection=connection, by=None) as change:
+        rows = list(change.connection.protections.all())
+        sources = {str(row.pk): row for row in rows}
+        taken = {_place(row) for row in rows}
+        for copy in copies:
+            source = sources.get(copy["protection"])
+            row = Protection(
+                connection=change.connection,
+                **{name: copy[name] for name in ("database", "schema", "table", "column")},
+                # Whose protection is gone meanwhile keeps the strictest mask rather than none.
+                strategy=source.strategy if source else "null",
+                options=source.options if source else {},
+                note=f"Copied from {source}" if source else "Copied from a protected column",
+            )
+            if _place(row) in taken:
+                continue
+            taken.add(_place(row))
+            row.save()
+            change.add(
+                f"Protected {row}, a copy: {row.strategy}",
+                "protection-created",
+                row,
+                after=protection_row(row),
+            )

@@ -11,7 +11,6 @@ import hoopweb.lib.fields
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -24,7 +23,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Statement",
             fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("principal_kind", models.CharField(max_length=10)),
                 ("principal_id", models.UUIDField()),
                 ("principal_name", models.CharField(max_length=120)),
@@ -38,7 +42,12 @@ class Migration(migrations.Migration):
                 ("sql_sent", models.TextField(blank=True)),
                 ("binds", hoopweb.lib.fields.EncryptedTextField(blank=True)),
                 ("digest", models.CharField(blank=True, max_length=64)),
-                ("state", models.CharField(default=gateway.states.StatementState["RECEIVED"], max_length=20)),
+                (
+                    "state",
+                    models.CharField(
+                        default=gateway.states.StatementState["RECEIVED"], max_length=20
+                    ),
+                ),
                 ("effect", models.CharField(blank=True, max_length=8)),
                 ("statement_class", models.CharField(blank=True, max_length=40)),
                 ("facts", models.JSONField(default=dict)),
@@ -62,11 +71,50 @@ class Migration(migrations.Migration):
                 ("findings", models.JSONField(default=list)),
                 ("error_code", models.CharField(blank=True, max_length=40)),
                 ("error_text", models.TextField(blank=True)),
-                ("approval", models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="approvals.approvalrequest")),
-                ("connection", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="statements", to="connections.connection")),
-                ("grant", models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="approvals.grant")),
-                ("result", models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="recordings.payload")),
-                ("session", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="statements", to="recordings.session")),
+                (
+                    "approval",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="approvals.approvalrequest",
+                    ),
+                ),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="statements",
+                        to="connections.connection",
+                    ),
+                ),
+                (
+                    "grant",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="approvals.grant",
+                    ),
+                ),
+                (
+                    "result",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="recordings.payload",
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="statements",
+                        to="recordings.session",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-received_at", "-id"],
@@ -79,7 +127,14 @@ class Migration(migrations.Migration):
                 ("source", models.CharField(max_length=20)),
                 ("target", models.CharField(max_length=20)),
                 ("at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ("statement", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="transitions", to="gateway.statement")),
+                (
+                    "statement",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="transitions",
+                        to="gateway.statement",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["id"],
@@ -91,22 +146,79 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="statement",
-            index=models.Index(condition=models.Q(("state__in", ["received", "awaiting_approval", "queued", "running", "unknown"])), fields=["state", "received_at"], name="statement_unfinished"),
+            index=models.Index(
+                condition=models.Q(
+                    ("state__in", ["received", "awaiting_approval", "queued", "running", "unknown"])
+                ),
+                fields=["state", "received_at"],
+                name="statement_unfinished",
+            ),
         ),
         migrations.AddConstraint(
             model_name="statement",
-            constraint=models.UniqueConstraint(fields=("principal_id", "request_id"), name="statement_request_once"),
+            constraint=models.UniqueConstraint(
+                fields=("principal_id", "request_id"), name="statement_request_once"
+            ),
         ),
         migrations.AddConstraint(
             model_name="statement",
-            constraint=models.CheckConstraint(condition=models.Q(("state__in", ["received", "denied", "awaiting_approval", "queued", "rejected", "expired", "withdrawn", "running", "succeeded", "failed", "cancelled", "unknown"])), name="statement_state_known"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "received",
+                            "denied",
+                            "awaiting_approval",
+                            "queued",
+                            "rejected",
+                            "expired",
+                            "withdrawn",
+                            "running",
+                            "succeeded",
+                            "failed",
+                            "cancelled",
+                            "unknown",
+                        ],
+                    )
+                ),
+                name="statement_state_known",
+            ),
         ),
         migrations.AddConstraint(
             model_name="statement",
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(("state", "running"), _negated=True), models.Q(("worker", ""), _negated=True), _connector="OR"), name="statement_runs_by_someone"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "running"), _negated=True),
+                    models.Q(("worker", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="statement_runs_by_someone",
+            ),
         ),
         migrations.AddConstraint(
             model_name="transition",
-            constraint=models.CheckConstraint(condition=models.Q(("pk__in", []), models.Q(("source", "awaiting_approval"), ("target", "expired")), models.Q(("source", "awaiting_approval"), ("target", "queued")), models.Q(("source", "awaiting_approval"), ("target", "rejected")), models.Q(("source", "awaiting_approval"), ("target", "withdrawn")), models.Q(("source", "queued"), ("target", "running")), models.Q(("source", "queued"), ("target", "withdrawn")), models.Q(("source", "received"), ("target", "awaiting_approval")), models.Q(("source", "received"), ("target", "denied")), models.Q(("source", "received"), ("target", "queued")), models.Q(("source", "running"), ("target", "cancelled")), models.Q(("source", "running"), ("target", "failed")), models.Q(("source", "running"), ("target", "succeeded")), models.Q(("source", "running"), ("target", "unknown")), models.Q(("source", "unknown"), ("target", "failed")), models.Q(("source", "unknown"), ("target", "succeeded")), _connector="OR"), name="statement_transition_legal"),
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("pk__in", []),
+                    models.Q(("source", "awaiting_approval"), ("target", "expired")),
+                    models.Q(("source", "awaiting_approval"), ("target", "queued")),
+                    models.Q(("source", "awaiting_approval"), ("target", "rejected")),
+                    models.Q(("source", "awaiting_approval"), ("target", "withdrawn")),
+                    models.Q(("source", "queued"), ("target", "running")),
+                    models.Q(("source", "queued"), ("target", "withdrawn")),
+                    models.Q(("source", "received"), ("target", "awaiting_approval")),
+                    models.Q(("source", "received"), ("target", "denied")),
+                    models.Q(("source", "received"), ("target", "queued")),
+                    models.Q(("source", "running"), ("target", "cancelled")),
+                    models.Q(("source", "running"), ("target", "failed")),
+                    models.Q(("source", "running"), ("target", "succeeded")),
+                    models.Q(("source", "running"), ("target", "unknown")),
+                    models.Q(("source", "unknown"), ("target", "failed")),
+                    models.Q(("source", "unknown"), ("target", "succeeded")),
+                    _connector="OR",
+                ),
+                name="statement_transition_legal",
+            ),
         ),
     ]

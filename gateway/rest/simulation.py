@@ -56,7 +56,7 @@ def simulate(
         "reads": facts["reads"],
         "writes": facts["writes"],
         "columns": facts["columns"],
-        "sql_sent": verdict.sql_sent,
+        "sql_sent": verdict.sql_shown,
         "masked_outputs": [
             verdict.output_names[i] for i in verdict.masked_outputs if i < len(verdict.output_names)
         ],

@@ -1,5 +1,6 @@
 """Running against a warehouse: masked, recorded first, once, and never again when in doubt."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -78,8 +79,44 @@ def test_what_reaches_the_warehouse_is_the_text_that_was_judged(shop, warehouse)
     )
     finished(statement)
     (sent,) = warehouse.sent(mark)
-    assert sent["sql"] == statement.sql_sent
+    assert sent["sql"] == statement.sql_upstream
     assert "agent's own words" not in sent["sql"]
+
+
+def test_the_salt_of_a_hash_is_sent_and_shown_to_nobody(shop, warehouse):
+    from connections.models import Protection
+
+    Protection.objects.update(strategy="hash")
+    shop.connection.policy_revision += 1
+    shop.connection.save()
+    mark = marker()
+    statement = finished(ask(shop, f"SELECT '{mark}' AS M, EMAIL FROM SHOP.CRM.CONTACTS"))
+    assert statement.state == StatementState.SUCCEEDED, statement.error_text
+    (sent,) = warehouse.sent(mark)
+    assert sent["sql"] == statement.sql_upstream != statement.sql_sent
+    assert "(salt)" in statement.sql_sent
+    recorded = str(list(Event.objects.filter(statement_id=statement.pk).values_list("data")))
+    salts = re.findall(r"'([0-9A-Za-z+/=_-]{16,})'", sent["sql"])
+    assert salts
+    assert not [salt for salt in salts if salt in recorded]
+
+
+def test_a_reviewed_copy_of_a_protected_column_is_protected_with_the_outcome(shop):
+    shop.connection.rules.create(
+        slug="copies", position=0, effect="review", match={"flags": ["copies-protected"]}
+    )
+    shop.connection.policy_revision += 1
+    shop.connection.save()
+    statement = ask(
+        shop, "CREATE TABLE SHOP.RETAIL.MAILING AS SELECT CONTACT_ID, EMAIL FROM SHOP.CRM.CONTACTS"
+    )
+    assert statement.state == StatementState.AWAITING_APPROVAL, statement.reasons
+    approve(shop, statement)
+    assert not shop.connection.protections.filter(table="MAILING").exists()
+    statement = finished(statement)
+    assert statement.state == StatementState.SUCCEEDED, statement.error_text
+    copy = shop.connection.protections.get(table="MAILING")
+    assert (copy.schema, copy.column, copy.strategy) == ("RETAIL", "EMAIL", "redact")
 
 
 def test_a_predicate_on_a_protected_column_sees_the_mask(shop):
