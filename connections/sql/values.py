@@ -153,7 +153,7 @@ class Values:
             return self.subquery(node, scope)
         if kind is exp.Exists:
             self.record.visited.add(id(node))
-            return self.subquery(node.this, scope)
+            return self._existence(node.this, scope)
         if kind is exp.Parameter:
             return self.parameter(node, scope)
         if kind is exp.Lambda:
@@ -461,6 +461,14 @@ class Values:
                 if isinstance(bound, exp.Expr):
                     sources |= self.value(bound, scope).sources
         return Value(sources, uses)
+
+    def _existence(self, node: exp.Expr, scope: Scope) -> Value:
+        """EXISTS tells whether there are rows; what they would hold is never computed."""
+        relation = self.query(node, scope.inner())
+        deciding = frozenset(
+            u[0] for u in relation.uses if u[1] not in {Use.NULL_TESTED, Use.COUNTED}
+        )
+        return Value(deciding, relation.uses)
 
     def subquery(self, node: exp.Expr, scope: Scope) -> Value:
         """A query as an expression: what decides its rows flows into the value too."""

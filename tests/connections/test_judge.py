@@ -119,7 +119,8 @@ def test_counts_and_null_tests_see_what_is_there():
 
 def test_a_count_of_what_is_also_computed_is_not_raw():
     verdict = ask(
-        "SELECT COUNT(DISTINCT E) FROM (SELECT EMAIL AS E, EMAIL::DATE AS D FROM PROD.CRM.CUSTOMERS)"
+        "SELECT COUNT(DISTINCT E)"
+        " FROM (SELECT EMAIL AS E, EMAIL::DATE AS D FROM PROD.CRM.CUSTOMERS)"
     )
     assert "'***'" in verdict.sql_sent
 

@@ -85,7 +85,7 @@ def test_own_patterns_mask():
     ],
 )
 def test_faulty_patterns_are_refused(name, pattern, action):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         own(name, pattern, action=action)
 
 
