@@ -51,6 +51,8 @@ def stage(name: str, env: dict[str, str]) -> tuple[str, bool, float, str]:
 def main(arguments: list[str]) -> int:
     """Run every stage, then the tests. Returns the exit status."""
     started = time.monotonic()
+    # As it was before anything of ours was imported, which points at the product's own settings.
+    given = dict(os.environ)
     env = environment()
     failed = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -63,9 +65,9 @@ def main(arguments: list[str]) -> int:
     print(f"{'✗' if failed else '✓'} {'stages':<14}{time.monotonic() - started:7.1f} s", flush=True)
     browsers = BIN.parent / "browsers"  # where .ci/install.py fetches one to, if there is none
     if browsers.exists():
-        os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(browsers))
+        given.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(browsers))
     tests = subprocess.run(  # noqa: S603 - our own tests
-        [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, check=False
+        [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=given, check=False
     ).returncode
     if failed:
         print(f"\n✗ failed before the tests: {', '.join(failed)}", file=sys.stderr)
