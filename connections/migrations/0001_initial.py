@@ -13,7 +13,6 @@ import hoopweb.lib.fields
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -25,7 +24,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Connection",
             fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("name", models.SlugField(max_length=60, unique=True)),
                 ("description", models.CharField(blank=True, max_length=400)),
                 ("account", models.CharField(max_length=120)),
@@ -43,8 +47,16 @@ class Migration(migrations.Migration):
                 ("is_active", models.BooleanField(default=True)),
                 ("policy_revision", models.PositiveIntegerField(default=0)),
                 ("catalogue_version", models.PositiveIntegerField(default=0)),
-                ("mask_salt", hoopweb.lib.fields.EncryptedTextField(default=connections.models.new_salt, editable=False)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "mask_salt",
+                    hoopweb.lib.fields.EncryptedTextField(
+                        default=connections.models.new_salt, editable=False
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
                 ("tested_at", models.DateTimeField(blank=True, null=True)),
                 ("test_report", models.JSONField(blank=True, default=list)),
             ],
@@ -55,13 +67,36 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Credential",
             fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ("method", models.CharField(choices=[("key_pair", "Key pair"), ("pat", "Programmatic access token"), ("oauth_client_credentials", "OAuth client credentials"), ("password", "Password (local use only)")], max_length=30)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[
+                            ("key_pair", "Key pair"),
+                            ("pat", "Programmatic access token"),
+                            ("oauth_client_credentials", "OAuth client credentials"),
+                            ("password", "Password (local use only)"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
                 ("login_name", models.CharField(max_length=120)),
                 ("secret", hoopweb.lib.fields.EncryptedTextField()),
                 ("public", models.JSONField(blank=True, default=dict)),
                 ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("connection", models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name="credential", to="connections.connection")),
+                (
+                    "connection",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="credential",
+                        to="connections.connection",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
@@ -72,11 +107,24 @@ class Migration(migrations.Migration):
                 ("queued_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
                 ("detail", models.CharField(blank=True, max_length=400)),
-                ("connection", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="syncs", to="connections.connection")),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="syncs",
+                        to="connections.connection",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-queued_at"],
-                "constraints": [models.UniqueConstraint(condition=models.Q(("state__in", ["queued", "running"])), fields=("connection",), name="catalogue_sync_one_at_a_time")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state__in", ["queued", "running"])),
+                        fields=("connection",),
+                        name="catalogue_sync_one_at_a_time",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -88,27 +136,96 @@ class Migration(migrations.Migration):
                 ("content", models.JSONField(default=list)),
                 ("table_count", models.PositiveIntegerField(default=0)),
                 ("column_count", models.PositiveIntegerField(default=0)),
-                ("connection", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="catalogues", to="connections.connection")),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="catalogues",
+                        to="connections.connection",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-version"],
-                "constraints": [models.UniqueConstraint(fields=("connection", "version"), name="catalogue_version_once")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("connection", "version"), name="catalogue_version_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
             name="Access",
             fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("valid_from", models.DateTimeField(default=django.utils.timezone.now)),
                 ("valid_until", models.DateTimeField(blank=True, null=True)),
-                ("agent", models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to="accounts.agent")),
-                ("team", models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to="accounts.team")),
-                ("user", models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
-                ("connection", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="access", to="connections.connection")),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="accounts.agent",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="accounts.team",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="access",
+                        to="connections.connection",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "access",
-                "constraints": [models.CheckConstraint(condition=models.Q(models.Q(("agent__isnull", True), ("team__isnull", False), ("user__isnull", True)), models.Q(("agent__isnull", True), ("team__isnull", True), ("user__isnull", False)), models.Q(("agent__isnull", False), ("team__isnull", True), ("user__isnull", True)), _connector="OR"), name="access_has_one_holder")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("agent__isnull", True),
+                                ("team__isnull", False),
+                                ("user__isnull", True),
+                            ),
+                            models.Q(
+                                ("agent__isnull", True),
+                                ("team__isnull", True),
+                                ("user__isnull", False),
+                            ),
+                            models.Q(
+                                ("agent__isnull", False),
+                                ("team__isnull", True),
+                                ("user__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="access_has_one_holder",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -120,17 +237,33 @@ class Migration(migrations.Migration):
                 ("by", models.JSONField(default=dict)),
                 ("summary", models.CharField(max_length=300)),
                 ("content", models.JSONField(default=dict)),
-                ("connection", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="policy_revisions", to="connections.connection")),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="policy_revisions",
+                        to="connections.connection",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-number"],
-                "constraints": [models.UniqueConstraint(fields=("connection", "number"), name="policy_revision_once")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("connection", "number"), name="policy_revision_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
             name="Protection",
             fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("database", models.CharField(default="*", max_length=120)),
                 ("schema", models.CharField(default="*", max_length=120)),
                 ("table", models.CharField(default="*", max_length=120)),
@@ -141,32 +274,80 @@ class Migration(migrations.Migration):
                 ("note", models.CharField(blank=True, max_length=400)),
                 ("revision", models.PositiveIntegerField(default=1)),
                 ("enabled", models.BooleanField(default=True)),
-                ("connection", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="protections", to="connections.connection")),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="protections",
+                        to="connections.connection",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["database", "schema", "table", "column", "tag"],
-                "constraints": [models.CheckConstraint(condition=models.Q(models.Q(("column", ""), _negated=True), models.Q(("tag", ""), _negated=True), _connector="XOR"), name="protection_names_column_or_tag"), models.UniqueConstraint(fields=("connection", "database", "schema", "table", "column", "tag"), name="protection_once")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("column", ""), _negated=True),
+                            models.Q(("tag", ""), _negated=True),
+                            _connector="XOR",
+                        ),
+                        name="protection_names_column_or_tag",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("connection", "database", "schema", "table", "column", "tag"),
+                        name="protection_once",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
             name="Rule",
             fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
                 ("slug", models.SlugField(max_length=60)),
                 ("position", models.PositiveIntegerField()),
                 ("revision", models.PositiveIntegerField(default=1)),
-                ("effect", models.CharField(choices=[("allow", "allow"), ("review", "review"), ("deny", "deny")], max_length=8)),
+                (
+                    "effect",
+                    models.CharField(
+                        choices=[("allow", "allow"), ("review", "review"), ("deny", "deny")],
+                        max_length=8,
+                    ),
+                ),
                 ("match", models.JSONField(blank=True, default=dict)),
                 ("reviewers", models.JSONField(blank=True, default=list)),
                 ("votes", models.PositiveSmallIntegerField(default=1)),
                 ("expires_minutes", models.PositiveIntegerField(default=60)),
                 ("note", models.CharField(blank=True, max_length=400)),
                 ("enabled", models.BooleanField(default=True)),
-                ("connection", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="rules", to="connections.connection")),
+                (
+                    "connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rules",
+                        to="connections.connection",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["position", "slug"],
-                "constraints": [models.UniqueConstraint(fields=("connection", "slug"), name="rule_slug_once"), models.UniqueConstraint(deferrable=django.db.models.constraints.Deferrable["DEFERRED"], fields=("connection", "position"), name="rule_position_once"), models.CheckConstraint(condition=models.Q(("votes__gte", 1)), name="rule_needs_a_vote")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("connection", "slug"), name="rule_slug_once"),
+                    models.UniqueConstraint(
+                        deferrable=django.db.models.constraints.Deferrable["DEFERRED"],
+                        fields=("connection", "position"),
+                        name="rule_position_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("votes__gte", 1)), name="rule_needs_a_vote"
+                    ),
+                ],
             },
         ),
     ]

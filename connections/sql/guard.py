@@ -104,7 +104,7 @@ def _hides(text: str) -> bool:
     return not text.isascii() and any(unicodedata.category(c) in {"Cf", "Zl", "Zp"} for c in text)
 
 
-def scan(text: str) -> Scan:  # noqa: C901, PLR0912, PLR0915 - one loop over one alternation
+def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
     """Measure a text and name every character that must not stand in it."""
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:

@@ -129,7 +129,7 @@ class Values:
     def query(self, node: exp.Expr, scope: Scope) -> Relation:
         raise NotImplementedError
 
-    def value(self, node: exp.Expr, scope: Scope) -> Value:  # noqa: C901, PLR0911, PLR0912
+    def value(self, node: exp.Expr, scope: Scope) -> Value:
         kind = type(node)
         self.record.step()
         if kind is exp.Column:
