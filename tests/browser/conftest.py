@@ -51,9 +51,7 @@ def open_as(browser: Browser, stack: Stack) -> Iterator[Open]:
             complaints.append(message.text)
 
     def opened(name: str, path: str = "/", **options: object) -> Page:
-        context = browser.new_context(
-            **{"viewport": {"width": 1440, "height": 900}, **options}  # type: ignore[arg-type]
-        )
+        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)

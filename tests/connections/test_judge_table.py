@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.connections.test_judge_corpora import CATALOGUE, HERE, RULESET, _cold, judge_line
+from connections.management.commands.judge import judge_line
+from tests.connections.test_judge_corpora import CATALOGUE, HERE, RULESET, _cold
 
 __all__ = ["_cold"]
 
