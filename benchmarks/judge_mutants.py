@@ -22,6 +22,7 @@ MODULES = (
 )
 TESTS = (
     "tests/connections/policy",
+    "tests/connections/sql/test_rewrite.py",
     "tests/connections/test_judge.py",
     "tests/connections/test_judge_corpora.py",
     "tests/connections/test_judge_table.py",
@@ -46,7 +47,7 @@ def prepare(target: Path, modules: tuple[str, ...]) -> None:
             shutil.copytree(origin, copy, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(origin, copy)
-    for package in ("tests", "tests/connections"):
+    for package in ("tests", "tests/connections", "tests/connections/sql"):
         (target / package / "__init__.py").touch()
     listed = "\n    ".join(modules)
     tests = "\n    ".join(TESTS)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
+from sqlglot.errors import UnsupportedError
 
 from connections.masking.strategies import PLACEHOLDER, column_salt, masked, strictest
 from connections.masking.verdict import Ruleset, Verdict
@@ -19,7 +20,7 @@ from connections.policy.types import (
 )
 from connections.sql.analysis import Analysis
 from connections.sql.catalogue import Catalogue
-from connections.sql.facts import ColumnName, Problem, Use
+from connections.sql.facts import ColumnName, Facts, Problem, Use
 from connections.sql.relation import BaseColumn
 from connections.sql.rewrite import Mask, render, replace_scan
 from connections.sql.scope import TableScan
@@ -65,7 +66,10 @@ class Judgement:
             facts = replace(facts, problems=(*facts.problems, failed))
             reason = Reason(failed.code, failed.text, way_out=failed.way_out)
             return Verdict(facts, Decision(Effect.DENY, (reason,)), self.sql, output_names=names)
-        sent = render(analysis.tree, analysis.prefix)
+        try:
+            sent = render(analysis.tree, analysis.prefix)
+        except (UnsupportedError, RecursionError):
+            return self._unsendable(facts, names)
         if self._masked_uses() and not reviewed_copy:
             reasons = (*decision.reasons, self._masked_reason())
             decision = replace(decision, reasons=reasons)
@@ -85,6 +89,14 @@ class Judgement:
             sql_shown=self._without_salts(sent),
             copies=copies if reviewed_copy else (),
         )
+
+    def _unsendable(self, facts: Facts, names: tuple[str, ...]) -> Verdict:
+        reason = Reason(
+            "unsendable",
+            "The statement cannot be written again without loss after it was judged.",
+            way_out="Write it with simpler or more usual clauses.",
+        )
+        return Verdict(facts, Decision(Effect.DENY, (reason,)), self.sql, output_names=names)
 
     def _returns_rows(self) -> bool:
         return self.analysis.facts.statement_class == "select"

@@ -1,5 +1,6 @@
 """From a text to what it would do. The only way in: never raises, whatever the text is."""
 
+import logging
 import re
 from dataclasses import replace
 
@@ -16,6 +17,9 @@ from connections.sql.functions import function_name
 from connections.sql.relation import BaseColumn
 from connections.sql.scope import Record, Scope, TooMuchError
 from connections.sql.statements import Statement
+
+# The parser logs the text of what it only half understands; no statement's text goes to a log.
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
 _HANDLERS = {**writes.HANDLERS, **ddl.HANDLERS, **sessions.HANDLERS}
 _EXPLAIN = re.compile(r"\s*(?:USING\s+(TEXT|JSON|TABULAR)\s+)?", re.IGNORECASE)

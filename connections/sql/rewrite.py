@@ -6,7 +6,7 @@ columns in the same order. Nothing above the subquery can tell or reach what was
 
 from collections.abc import Callable, Mapping
 
-from sqlglot import exp
+from sqlglot import ErrorLevel, exp
 
 from connections.sql.names import quoted
 from connections.sql.scope import TableScan
@@ -43,6 +43,11 @@ def replace_scan(scan: TableScan, masks: Mapping[str, Mask], *, keep_name: bool 
 
 
 def render(tree: exp.Expr, prefix: str = "") -> str:
-    """The text of a judged tree, on one line and without comments."""
-    text: str = tree.sql(dialect="snowflake", comments=False, copy=False)
+    """The text of a judged tree, on one line and without comments.
+
+    Raises UnsupportedError where the text would say less than the tree.
+    """
+    text: str = tree.sql(
+        dialect="snowflake", comments=False, copy=False, unsupported_level=ErrorLevel.RAISE
+    )
     return prefix + text
