@@ -109,6 +109,34 @@ class User(AbstractUser):
         )
 
 
+class IdentityQuerySet(models.QuerySet["Identity"]):
+    """Who somebody is to their provider."""
+
+    def link(self, user: User, *, issuer: str, subject: str) -> "Identity":
+        return self.create(user=user, issuer=issuer, subject=subject)
+
+
+class Identity(models.Model):
+    """A person as one OpenID provider knows them. Names and addresses change, the subject stays."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="identities")
+    issuer = models.CharField(max_length=300)
+    subject = models.CharField(max_length=255)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = IdentityQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="identity_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.issuer}"
+
+
 class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
     """Roles, by who holds them."""
 

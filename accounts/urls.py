@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.views import agents, people, profile, roles, sign_in, tokens
+from accounts.views import agents, oidc, people, profile, roles, sign_in, tokens
 
 app_name = "accounts"
 
@@ -9,6 +9,8 @@ _TOKEN = f"{_AGENT}/tokens/<uuid:token_id>"
 
 urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="sign-in"),
+    # First, because it also ends the provider's session; whom that concerns not, it hands on.
+    path("sign-out/", oidc.sign_out, name="sign-out"),
     path("sign-out/", sign_in.sign_out, name="sign-out"),
     path("profile/", profile.profile, name="profile"),
     path("profile/password/", profile.password, name="password"),

@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("recordings.urls")),
     path("", include("connections.urls")),
     path("", include("accounts.urls")),
+    path("oidc/", include("accounts.oidc.urls")),
     path("agents/<uuid:agent_id>/activity/", activity, name="agent-activity"),
     path("api/", include("gateway.rest.urls")),
     path("healthz", views.healthz, name="healthz"),

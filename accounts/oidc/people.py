@@ -1,0 +1,127 @@
+"""From what the provider says of a person to an account here."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from accounts import services
+from accounts.models import Identity, SignIn, Team, User
+from accounts.oidc.refusal import SignInRefused
+from hoopweb.lib.errors import Conflict
+
+_NO_TEAM = (
+    "Your provider signed you in, but none of your groups is a team here. Ask an admin of Hoopweb "
+    "to add a team for one of them, or ask whoever runs your provider to put you into a group "
+    "that is one."
+)
+_NO_SUBJECT = (
+    "Your provider does not say who you are in a form that can be kept. Ask whoever runs Hoopweb "
+    "here: the ID token's subject must be text of at most 255 characters."
+)
+_LONGEST_SUBJECT = 255
+_DISABLED = "Your account here is disabled. Ask an admin of Hoopweb to enable it."
+_TAKEN = (
+    "Somebody here already has your user name or your e-mail address, with an account that is not "
+    "your provider's. Ask an admin of Hoopweb which of the two is to stay."
+)
+
+
+def groups_of(claims: dict[str, Any]) -> list[str] | None:
+    """The groups in the configured claim, or None when it is not there.
+
+    The setting is a claim's name, or a path into nested ones such as ``realm_access.roles``.
+    """
+    name: str = settings.OIDC_GROUPS_CLAIM
+    found: Any = claims.get(name)
+    if found is None:
+        found = claims
+        for step in name.split("."):
+            found = found.get(step) if isinstance(found, dict) else None
+    if found is None:
+        return None
+    listed = found if isinstance(found, list) else [found]
+    return [group for group in listed if isinstance(group, str)]
+
+
+def admit(claims: dict[str, Any], *, address: str | None) -> User:
+    """The person behind verified claims, in the teams that their groups name.
+
+    Raises SignInRefused for who is disabled, in no team, or would take another's name.
+    """
+    issuer, subject = settings.OIDC_ISSUER, _subject(claims)
+    groups = groups_of(claims) or []
+    teams = list(Team.objects.filter(slug__in=[group for group in groups if "\0" not in group]))
+    user = _known(issuer, subject)
+    if user is not None and not user.is_active:
+        raise SignInRefused("disabled", _DISABLED, user=user, subject=subject)
+    if not teams:
+        if user is not None:
+            # Whoever left the last group loses what the groups gave, in every browser.
+            services.set_teams(user=user, teams=[], by=None, address=address)
+            SignIn.objects.end_all_of(user)
+        raise SignInRefused("no_team", _NO_TEAM, user=user, subject=subject, groups=groups)
+    if user is None:
+        try:
+            user = _create(issuer, subject, claims, teams, address)
+        except Conflict as error:
+            raise SignInRefused("name_taken", _TAKEN, subject=subject, status=409) from error
+    else:
+        services.set_teams(user=user, teams=teams, by=None, address=address)
+    return user
+
+
+def _known(issuer: str, subject: str) -> User | None:
+    found = Identity.objects.select_related("user").filter(issuer=issuer, subject=subject).first()
+    return found.user if found else None
+
+
+def _create(
+    issuer: str, subject: str, claims: dict[str, Any], teams: list[Team], address: str | None
+) -> User:
+    email = _email(claims)
+    username = _plain(claims.get("preferred_username"), 150) or email[:150] or subject[:150]
+    try:
+        with transaction.atomic():
+            user = services.create_user(
+                username=username,
+                name=_plain(claims.get("name"), 120) or username[:120],
+                email=email,
+                teams=teams,
+                by=None,
+                address=address,
+            )
+            Identity.objects.link(user, issuer=issuer, subject=subject)
+    except (Conflict, IntegrityError):
+        # Two browsers of one person may come at once: the other has just made this account.
+        known = _known(issuer, subject)
+        if known is None:
+            raise
+        return known
+    return user
+
+
+def _subject(claims: dict[str, Any]) -> str:
+    """Kept to the letter or not at all: a shortened one could be somebody else's."""
+    subject = claims["sub"]
+    if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT or "\0" in subject:
+        raise SignInRefused("unusable_subject", _NO_SUBJECT)
+    return subject
+
+
+def _email(claims: dict[str, Any]) -> str:
+    """The e-mail address, unless the provider says that it did not check it."""
+    email = _plain(claims.get("email"), 254)
+    try:
+        validate_email(email)
+    except ValidationError:
+        return ""
+    return email if claims.get("email_verified", True) in (True, "true") else ""
+
+
+def _plain(value: Any, length: int) -> str:
+    """A claim as one line of text that a column can keep."""
+    text = value if isinstance(value, str) else ""
+    return "".join(sign for sign in text if sign.isprintable()).strip()[:length]

@@ -1,0 +1,10 @@
+"""Outside the app's name: mozilla-django-oidc looks these up without one."""
+
+from django.urls import path
+
+from accounts.views import oidc
+
+urlpatterns = [
+    path("authenticate/", oidc.Start.as_view(), name="oidc_authentication_init"),
+    path("callback/", oidc.Callback.as_view(), name="oidc_authentication_callback"),
+]
