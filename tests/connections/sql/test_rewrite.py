@@ -57,14 +57,18 @@ def sent(sql):
             f"SELECT * FROM {SCAN} PIVOT(MAX(ID) FOR CITY IN ('Oslo')) AS p",
         ),
         (
-            "SELECT a.ID FROM (PROD.CRM.CUSTOMERS a JOIN PROD.CRM.ORDERS b ON b.CUSTOMER_ID = a.ID)",
-            f'SELECT a.ID FROM ({SCAN} AS a JOIN "PROD"."CRM".ORDERS AS b ON b.CUSTOMER_ID = a.ID)',
+            "SELECT a.ID FROM (PROD.CRM.CUSTOMERS a JOIN PROD.CRM.ORDERS b ON b.ORDER_ID = a.ID)",
+            f'SELECT a.ID FROM ({SCAN} AS a JOIN "PROD"."CRM".ORDERS AS b ON b.ORDER_ID = a.ID)',
         ),
         (
-            "SELECT X FROM PROD.CRM.CUSTOMERS MATCH_RECOGNIZE (ORDER BY ID MEASURES LAST(SSN) AS X"
-            " ONE ROW PER MATCH PATTERN (A+) DEFINE A AS TRUE)",
-            f"SELECT X FROM {SCAN} MATCH_RECOGNIZE ( ORDER BY ID MEASURES LAST(SSN) AS X"
-            " ONE ROW PER MATCH PATTERN (A+) DEFINE A AS TRUE)",
+            (
+                "SELECT X FROM PROD.CRM.CUSTOMERS MATCH_RECOGNIZE (ORDER BY ID MEASURES LAST(ID) AS X"
+                " ONE ROW PER MATCH PATTERN (A+) DEFINE A AS TRUE)"
+            ),
+            (
+                f"SELECT X FROM {SCAN} MATCH_RECOGNIZE ( ORDER BY ID MEASURES LAST(ID) AS X"
+                " ONE ROW PER MATCH PATTERN (A+) DEFINE A AS TRUE)"
+            ),
         ),
         (
             "EXPLAIN USING TEXT SELECT ID FROM PROD.CRM.CUSTOMERS",
