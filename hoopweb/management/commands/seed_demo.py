@@ -203,7 +203,7 @@ class Command(BaseCommand):
         if not settings.LOCAL:
             raise CommandError(
                 "The demo's people have passwords that lie in a file. Set HOOPWEB_LOCAL=1 if this "
-                "is a laptop; elsewhere make the first admin by `manage.py make_admin` (docs/operating.md)."
+                "is a laptop; elsewhere `manage.py make_admin` makes the first admin."
             )
         try:
             seed(say=lambda text: self.stdout.write(text) if text else None)
