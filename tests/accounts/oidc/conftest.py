@@ -1,5 +1,6 @@
 """A real provider in a process of its own, and a browser small enough to fill in its forms."""
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -59,13 +60,13 @@ def provider_modules():
     return kept
 
 
-@pytest.fixture(scope="session")
-def _issuer(provider_modules, tmp_path_factory):
-    directory = tmp_path_factory.mktemp("provider")
+@contextlib.contextmanager
+def running_provider(modules, directory, site):
+    """A provider that knows the console at ``site``; its issuer."""
     # Beside its modules, as node looks them up.
     for name in ("package.json", "provider.js"):
         shutil.copy(HERE / name, directory)
-    (directory / "node_modules").symlink_to(provider_modules / "node_modules")
+    (directory / "node_modules").symlink_to(modules / "node_modules")
     port = free_port()
     issuer = f"http://127.0.0.1:{port}"
     configuration = {
@@ -74,8 +75,8 @@ def _issuer(provider_modules, tmp_path_factory):
         "client": {
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
-            "redirect_uris": [f"{SITE}/oidc/callback/"],
-            "post_logout_redirect_uris": [f"{SITE}/sign-in/?signed-out=1"],
+            "redirect_uris": [f"{site}/oidc/callback/"],
+            "post_logout_redirect_uris": [f"{site}/sign-in/?signed-out=1"],
         },
     }
 
@@ -86,17 +87,25 @@ def _issuer(provider_modules, tmp_path_factory):
             return False
 
     supervisor = Supervisor(directory)
-    supervisor.start(
-        Program(
-            "provider",
-            (shutil.which("node"), "provider.js", json.dumps(configuration)),
-            cwd=directory,
-            ready=ready,
-            patience=20,
+    try:
+        supervisor.start(
+            Program(
+                "provider",
+                (shutil.which("node"), "provider.js", json.dumps(configuration)),
+                cwd=directory,
+                ready=ready,
+                patience=20,
+            )
         )
-    )
-    yield issuer
-    supervisor.stop_all()
+        yield issuer
+    finally:
+        supervisor.stop_all()
+
+
+@pytest.fixture(scope="session")
+def _issuer(provider_modules, tmp_path_factory):
+    with running_provider(provider_modules, tmp_path_factory.mktemp("provider"), SITE) as issuer:
+        yield issuer
 
 
 @pytest.fixture

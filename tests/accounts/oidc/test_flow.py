@@ -188,6 +188,16 @@ def test_a_token_of_another_sign_in_is_refused(client, come_back, field, why):
     assert not User.objects.exists()
 
 
+def test_keys_that_the_provider_has_changed_are_asked_for_again(
+    client, issuer, analysts, come_back
+):
+    url = come_back("nora")
+    name = f"keys {provider.discovered().jwks_uri}"
+    provider._kept[name] = (float("inf"), [{"kty": "RSA", "kid": "an old one"}])
+    assert client.get(url).status_code == 302
+    assert provider._kept[name][1] == provider.keys(fresh=True)
+
+
 def test_what_the_provider_says_instead_is_shown(client, issuer):
     start = client.get("/oidc/authenticate/")
     state = parse_qs(urlsplit(start["Location"]).query)["state"][0]
