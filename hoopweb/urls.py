@@ -2,6 +2,7 @@ from django.conf import settings
 from django.urls import include, path
 
 from gateway.agents import activity
+from gateway.line import line
 from gateway.overview import overview
 from gateway.search import search
 from hoopweb import views
@@ -14,6 +15,7 @@ urlpatterns = [
     path("", overview, name="overview"),
     path("search/", search, name="search"),
     path("approvals/", include("approvals.urls")),
+    path("statements/<uuid:statement_id>/line/", line, name="statement-line"),
     path("", include("recordings.urls")),
     path("", include("connections.urls")),
     path("", include("accounts.urls")),

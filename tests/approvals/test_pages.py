@@ -160,6 +160,16 @@ def test_bound_values_are_shown_to_the_reviewer_and_sealed_in_the_table(client, 
         assert "Reykjavik" not in str(cursor.fetchall())
 
 
+def test_a_line_says_where_the_statement_stands_to_those_who_may_see_it(client, cast, held):
+    line = f"/statements/{held.statement_id}/line/"
+    client.force_login(cast.reviewer)
+    answer(client, held, choice="reject", reason="Not today")
+    assert "Not today" in client.get(line).content.decode()
+    assert line in client.get(f"/approvals/{held.pk}/").content.decode()
+    client.force_login(cast.stranger)
+    assert client.get(line).status_code == 404
+
+
 def test_a_part_is_the_page_without_its_frame(client, cast, held):
     client.force_login(cast.reviewer)
     part = client.get(f"/approvals/{held.pk}/", headers={"HX-Request": "true"}).content.decode()
