@@ -62,7 +62,8 @@ def sent(sql):
         ),
         (
             (
-                "SELECT X FROM PROD.CRM.CUSTOMERS MATCH_RECOGNIZE (ORDER BY ID MEASURES LAST(ID) AS X"
+                "SELECT X FROM PROD.CRM.CUSTOMERS"
+                " MATCH_RECOGNIZE (ORDER BY ID MEASURES LAST(ID) AS X"
                 " ONE ROW PER MATCH PATTERN (A+) DEFINE A AS TRUE)"
             ),
             (
