@@ -11,7 +11,6 @@ urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="sign-in"),
     # First, because it also ends the provider's session; whom that concerns not, it hands on.
     path("sign-out/", oidc.sign_out, name="sign-out"),
-    path("sign-out/", sign_in.sign_out, name="sign-out"),
     path("profile/", profile.profile, name="profile"),
     path("profile/password/", profile.password, name="password"),
     path("profile/browsers/<uuid:sign_in_id>/end/", profile.end_sign_in, name="end-sign-in"),
