@@ -8,7 +8,7 @@ VENV := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset dev test check test-fast fmt lock python install install-dev install-browser
+.PHONY: bench-judge fuzz prove-judge mutants help demo demo-reset dev test check test-fast fmt lock python install install-dev install-browser
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -29,6 +29,18 @@ check: install-dev ## Linters, types, contracts, migrations and all tests
 
 test-fast: install-dev ## The tests that need no browser and kill nothing
 	@$(VENV)/python -m pytest -m "not browser and not faults and not slow" $(ARGS)
+
+bench-judge: install-dev ## How fast the judge is, cold and warm
+	@$(VENV)/python benchmarks/judge.py $(ARGS)
+
+fuzz: install-dev ## 50,000 generated statements through the judge
+	@JUDGE_EXAMPLES=50000 $(VENV)/python -m pytest tests/connections/sql/test_properties.py $(ARGS)
+
+prove-judge: install-dev ## The judge's slow proofs: TPC-DS and the oracle of two runs
+	@$(VENV)/python -m pytest -m slow tests/connections/sql $(ARGS)
+
+mutants: install-dev ## Break the policy and the rewrite, and see that tests notice
+	@$(VENV)/python benchmarks/judge_mutants.py $(ARGS)
 
 fmt: install-dev ## Bring code and templates into shape
 	@$(VENV)/ruff format . && $(VENV)/ruff check --fix --quiet .; \
