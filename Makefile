@@ -8,7 +8,7 @@ VENV := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench-judge fuzz prove-judge mutants help demo demo-reset dev test check test-fast fmt lock python install install-dev install-browser
+.PHONY: bench-judge fuzz prove mutants help demo demo-reset dev test check test-fast fmt lock python install install-dev install-browser
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -36,8 +36,8 @@ bench-judge: install-dev ## How fast the judge is, cold and warm
 fuzz: install-dev ## 50,000 generated statements through the judge
 	@JUDGE_EXAMPLES=50000 $(VENV)/python -m pytest tests/connections/sql/test_properties.py $(ARGS)
 
-prove-judge: install-dev ## The judge's slow proofs: TPC-DS and the oracle of two runs
-	@$(VENV)/python -m pytest -m slow tests/connections/sql $(ARGS)
+prove: install-dev ## The slow proofs: TPC-DS, the oracle of two runs, the full warehouse
+	@$(VENV)/python -m pytest -m slow $(ARGS)
 
 mutants: install-dev ## Break the policy and the rewrite, and see that tests notice
 	@$(VENV)/python benchmarks/judge_mutants.py $(ARGS)
