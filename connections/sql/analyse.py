@@ -86,6 +86,9 @@ def _parse(text: str) -> exp.Expr:
     trees = [t for t in trees if not isinstance(t, exp.Semicolon)]
     if len(trees) != 1:
         raise ValueError("not one statement")
+    # The parser folds LOWER(HEX_ENCODE(x)) into one node, which the renderer spells TO_CHAR(x).
+    for folded in list(trees[0].find_all(exp.LowerHex)):
+        folded.replace(exp.Lower(this=exp.Hex(this=folded.this)))
     return trees[0]
 
 
