@@ -316,6 +316,11 @@ def use_grant(*, connection: Connection, principal_id: UUID, digest: str) -> Gra
     return grant
 
 
+def holds(*, grant_id: UUID) -> bool:
+    """Whether a grant still stands, held so inside the transaction that starts the statement."""
+    return Grant.objects.live().select_for_update().filter(pk=grant_id).exists()
+
+
 @transaction.atomic
 def revoke_grant(*, grant_id: UUID, by: User) -> Grant:
     """End a standing permission now. Raises NotFound or NotAllowed."""

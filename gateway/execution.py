@@ -130,6 +130,8 @@ def _hindrance(statement: Statement) -> str | None:
         return hindrance
     if statement.approval_id is not None:
         return approvals.use(request_id=statement.approval_id, digest=statement.digest)
+    if statement.grant_id is not None and not approvals.holds(grant_id=statement.grant_id):
+        return "The grant that let this statement run was revoked or has ended. Send it again."
     return None
 
 

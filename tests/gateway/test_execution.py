@@ -269,6 +269,19 @@ def test_a_grant_lets_exactly_the_same_statement_run_again(shop):
     assert ask(shop, sql).state == StatementState.AWAITING_APPROVAL
 
 
+def test_a_grant_revoked_while_the_statement_is_queued_lets_nothing_run(shop, warehouse):
+    mark = marker()
+    sql = f"UPDATE SHOP.RETAIL.ORDERS SET CITY = '{mark}' WHERE ORDER_ID = 0"
+    first = ask(shop, sql)
+    approve(shop, first, grant_minutes=15)
+    assert finished(first).state == StatementState.SUCCEEDED
+    again = ask(shop, sql)
+    assert again.state == StatementState.QUEUED
+    approvals.revoke_grant(grant_id=Grant.objects.get().pk, by=shop.reviewer)
+    assert finished(again).state == StatementState.WITHDRAWN
+    assert len(warehouse.sent(mark)) == 1
+
+
 def test_a_revoked_approval_does_not_run(shop, warehouse):
     mark = marker()
     statement = ask(shop, f"DELETE FROM SHOP.CRM.CONTACTS WHERE CITY = '{mark}'")
