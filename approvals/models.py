@@ -13,13 +13,7 @@ from accounts.principal import Role
 from approvals.states import TRANSITIONS, RequestState
 from connections.models import Connection
 from hoopweb.lib.fields import EncryptedTextField
-
-
-def _pairs() -> Q:
-    condition = Q(pk__in=[])
-    for source, target in sorted(TRANSITIONS):
-        condition |= Q(source=source.value, target=target.value)
-    return condition
+from hoopweb.lib.transitions import pairs
 
 
 class RequestQuerySet(models.QuerySet["ApprovalRequest"]):
@@ -129,7 +123,7 @@ class RequestTransition(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(condition=_pairs(), name="request_transition_legal"),
+            models.CheckConstraint(condition=pairs(TRANSITIONS), name="request_transition_legal"),
         ]
 
     def __str__(self) -> str:

@@ -10,14 +10,8 @@ from django.utils import timezone
 from connections.models import Connection
 from gateway.states import FINAL, TRANSITIONS, StatementState
 from hoopweb.lib.fields import EncryptedTextField
+from hoopweb.lib.transitions import pairs
 from recordings.models import Session, Viewer
-
-
-def _pairs() -> Q:
-    condition = Q(pk__in=[])
-    for source, target in sorted(TRANSITIONS):
-        condition |= Q(source=source.value, target=target.value)
-    return condition
 
 
 class StatementQuerySet(models.QuerySet["Statement"]):
@@ -157,7 +151,7 @@ class Transition(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(condition=_pairs(), name="statement_transition_legal"),
+            models.CheckConstraint(condition=pairs(TRANSITIONS), name="statement_transition_legal"),
         ]
 
     def __str__(self) -> str:
