@@ -17,7 +17,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004
 
-from hoopweb.lib import crypto, env
+from hoopweb.lib import crypto, env, outgoing
 
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 _SECRET_KEY_LENGTH = 50
@@ -202,6 +202,17 @@ def _oidc() -> Iterator[CheckMessage]:
         )
 
 
+def _networks() -> Iterator[CheckMessage]:
+    try:
+        outgoing.policy()
+    except ValueError as error:
+        yield _error(
+            18,
+            f"HOOPWEB_ALLOWED_NETWORKS cannot be read: {error}.",
+            "Write networks such as 10.20.0.0/16,192.0.2.7/32, or leave it empty.",
+        )
+
+
 _CONFIGURATION: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _secret_key,
     _keys,
@@ -212,6 +223,7 @@ _CONFIGURATION: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _site_url,
     _laptop_only,
     _oidc,
+    _networks,
 )
 
 

@@ -34,6 +34,8 @@ CHECKPOINT_DIR = Path(env.text("HOOPWEB_CHECKPOINT_DIR", str(VAR_DIR / "checkpoi
 SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+# Networks beside the public ones that addresses written by admins may lead into.
+ALLOWED_NETWORKS = env.words("HOOPWEB_ALLOWED_NETWORKS")
 SECURE = SITE_URL.startswith("https://")
 
 INSTALLED_APPS = [

@@ -4,7 +4,6 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -16,6 +15,7 @@ from accounts.models import User
 from connections.models import Connection, Credential
 from connections.services.acting import actor_of, need_admin_of
 from connections.services.places import quoted_name, stored_name
+from hoopweb.lib import outgoing
 from hoopweb.lib.errors import InvalidRequest
 from recordings.services import audit
 
@@ -141,15 +141,9 @@ def _checked(
 def _oauth_errors(token_url: str, client_id: str) -> dict[str, str]:
     errors: dict[str, str] = {}
     try:
-        parts = urlsplit(token_url)
-        scheme, host = parts.scheme, parts.hostname or ""
-    except ValueError:
-        scheme = host = ""
-    if not host or scheme not in {"https", "http"}:
-        example = "https://login.example.com/oauth2/token"
-        errors |= {"token_url": f"Write the provider's token address, for example {example}."}
-    elif scheme == "http" and not settings.LOCAL:
-        errors |= {"token_url": "The token address must start with https://."}
+        outgoing.checked_url(token_url)
+    except outgoing.AddressRefused as error:
+        errors["token_url"] = str(error)
     if not client_id:
         errors["client_id"] = "Write the client id that the provider gave to Hoopweb."
     return errors

@@ -12,6 +12,7 @@ from connections.upstream.client import SnowflakeSession, connect
 from connections.upstream.errors import LoginRefused, UpstreamFailure
 from connections.upstream.find import quoted
 from connections.upstream.types import Method, Target
+from hoopweb.lib import outgoing
 
 _SECONDS = 10.0
 
@@ -74,25 +75,35 @@ def _since(began: float) -> float:
 
 
 async def _address(target: Target) -> str:
-    loop = asyncio.get_running_loop()
+    if outgoing.proxied(target.base_url):
+        return f"{target.address} is reached by the gateway's proxy"
     try:
         async with asyncio.timeout(_SECONDS):
-            found = await loop.getaddrinfo(target.address, target.port)
+            found = await asyncio.to_thread(outgoing.vetted, target.address, target.port)
+    except outgoing.AddressRefused as error:
+        raise _Failed(
+            str(error),
+            "Check the host. PrivateLink leads to private addresses: the operator adds their "
+            "network to HOOPWEB_ALLOWED_NETWORKS and starts the gateway again.",
+        ) from error
     except (OSError, TimeoutError) as error:
         raise _Failed(
             f"{target.address} has no address: {error or 'no answer from DNS'}",
             "Check the account identifier, or the host if you set one. From within a private "
             "network the host needs a DNS record there.",
         ) from error
-    return f"{target.address} is {found[0][4][0]}"
+    return f"{target.address} is {found[0]}"
 
 
 async def _connection(target: Target) -> str:
+    if outgoing.proxied(target.base_url):
+        return "Left to the proxy"
     secure = ssl.create_default_context() if target.protocol == "https" else None
     try:
         async with asyncio.timeout(_SECONDS):
+            found = await asyncio.to_thread(outgoing.vetted, target.address, target.port)
             _, writer = await asyncio.open_connection(
-                target.address,
+                found[0],
                 target.port,
                 ssl=secure,
                 server_hostname=target.address if secure else None,

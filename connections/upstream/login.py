@@ -7,6 +7,7 @@ import logging
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import snowflake.connector
 from cryptography.hazmat.primitives import serialization
@@ -16,6 +17,7 @@ from snowflake.connector.network import SnowflakeRestful
 from connections.upstream.errors import LoginRefused, UpstreamUnreachable
 from connections.upstream.types import Method, Target, UpstreamSession
 from connections.upstream.wire import is_loopback
+from hoopweb.lib import outgoing
 
 # Below warnings the driver tells of hosts, users and session ids.
 logging.getLogger("snowflake.connector").setLevel(logging.WARNING)
@@ -38,6 +40,7 @@ async def log_in(target: Target) -> UpstreamSession:
 
 
 def _log_in(target: Target) -> UpstreamSession:
+    _look_where(target)
     connection, failure = _connect(target)
     # Raised out here: the driver's own error drags frames along whose variables hold the secret.
     if failure is not None:
@@ -47,6 +50,19 @@ def _log_in(target: Target) -> UpstreamSession:
     finally:
         # The session was opened to outlive the driver's connection.
         connection.close()
+
+
+def _look_where(target: Target) -> None:
+    """The driver connects by itself, so its addresses are judged just before."""
+    urls = [target.base_url, *filter(None, [target.oauth_token_url])]
+    for url in urls:
+        parts = urlsplit(url)
+        if outgoing.proxied(url):
+            continue
+        try:
+            outgoing.vetted(parts.hostname or "", parts.port or 443)
+        except OSError as error:
+            raise UpstreamUnreachable(f"No login at {parts.netloc}: {error}") from None
 
 
 def _connect(target: Target) -> tuple[Any, LoginRefused | UpstreamUnreachable | None]:

@@ -17,6 +17,7 @@ import aiohttp
 from connections.upstream.errors import SessionLost, UpstreamError, UpstreamFailure
 from connections.upstream.errors import UpstreamUnreachable as Unreachable
 from connections.upstream.types import Target, UpstreamSession
+from hoopweb.lib import outgoing
 
 logger = logging.getLogger(__name__)
 
@@ -195,6 +196,7 @@ class Wire:
                     url,
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60),
+                    allow_redirects=False,
                 ) as response:
                     raw = await response.read()
                     if response.status == _OK:
@@ -245,7 +247,10 @@ def is_loopback(host: str) -> bool:
 def open_http(target: Target) -> aiohttp.ClientSession:
     """A pool for one session. Idle connections go early: reusing a dying one loses an answer."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=16, keepalive_timeout=10),
+        # Each connection is judged by the address that it goes to, chunks' included.
+        connector=aiohttp.TCPConnector(
+            limit=16, keepalive_timeout=10, socket_factory=outgoing.socket_for
+        ),
         headers={"User-Agent": f"PythonConnector/{version('snowflake-connector-python')} Hoopweb"},
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=not is_loopback(target.address),
