@@ -1,5 +1,6 @@
 """Statements and their moves. A statement's row is the truth of where it stands."""
 
+import secrets
 import uuid
 from typing import Any
 
@@ -12,6 +13,11 @@ from gateway.states import FINAL, TRANSITIONS, StatementState
 from hoopweb.lib.fields import EncryptedTextField
 from hoopweb.lib.transitions import pairs
 from recordings.models import Session, Viewer
+
+
+def new_number() -> int:
+    """A session number that JavaScript can hold, and that tells nothing of how many there are."""
+    return secrets.randbelow(2**50) + 2**50
 
 
 class StatementQuerySet(models.QuerySet["Statement"]):
@@ -77,6 +83,16 @@ class Statement(models.Model):
     # When the sweep last offered it to a worker, or asked Snowflake about it.
     asked_at = models.DateTimeField(null=True, blank=True)
 
+    # What a driver's session had set when the statement was judged; empty: the connection's own.
+    context = models.JSONField(default=dict)
+    wire_session = models.ForeignKey(
+        "gateway.WireSession", models.PROTECT, null=True, related_name="statements"
+    )
+    # Its columns are asked for; nothing of it runs.
+    describe_only = models.BooleanField(default=False)
+    # Nobody waits for its answer: the driver asks later, by id.
+    detached = models.BooleanField(default=False)
+
     upstream_query_id = models.CharField(max_length=80, blank=True)
     # Each column as name, type and masked.
     columns = models.JSONField(default=list)
@@ -88,6 +104,8 @@ class Statement(models.Model):
     )
     error_code = models.CharField(max_length=40, blank=True)
     error_text = models.TextField(blank=True)
+    # Snowflake's SQLSTATE, where it gave one.
+    error_state = models.CharField(max_length=5, blank=True)
 
     objects = StatementQuerySet.as_manager()
 
@@ -101,6 +119,11 @@ class Statement(models.Model):
                 condition=Q(
                     state__in=["received", "awaiting_approval", "queued", "running", "unknown"]
                 ),
+            ),
+            models.Index(
+                fields=["wire_session", "upstream_query_id"],
+                name="statement_by_query",
+                condition=Q(wire_session__isnull=False),
             ),
         ]
         constraints = [
@@ -156,3 +179,101 @@ class Transition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} to {self.target}"
+
+
+class WireSession(models.Model):
+    """A driver's login: our tokens by digest, the session at Snowflake, and what it has set.
+
+    Everything that a replica needs to go on with it after another one ended.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # The whole number by which drivers know a session.
+    number = models.BigIntegerField(unique=True, default=new_number)
+    # Hex SHA-256 of random 256-bit tokens: nothing to guess, so nothing to pepper.
+    token_digest = models.CharField(max_length=64, unique=True)
+    token_until = models.DateTimeField()
+    # The token before the last renewal goes on for a moment: cursors of one driver race.
+    old_digest = models.CharField(max_length=64, blank=True, db_index=True)
+    old_until = models.DateTimeField(null=True)
+    master_digest = models.CharField(max_length=64, unique=True)
+    master_until = models.DateTimeField()
+
+    connection = models.ForeignKey(Connection, models.PROTECT, related_name="wire_sessions")
+    recording = models.ForeignKey(Session, models.PROTECT, related_name="+")
+    principal_id = models.UUIDField(db_index=True)
+    principal = models.JSONField(default=dict)
+    # The agent token that opened it; the session ends with it.
+    agent_token_id = models.UUIDField(null=True, blank=True)
+    client = models.CharField(max_length=60, blank=True)
+    client_version = models.CharField(max_length=40, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+
+    # database, schema, role, warehouse and variables, as the judge takes them; parameters.
+    context = models.JSONField(default=dict)
+    # Tables that this session made, which no catalogue knows yet.
+    tables = models.JSONField(default=list)
+    query_tag = models.TextField(blank=True)
+    # The prompt that was recorded last.
+    prompt = models.TextField(blank=True)
+    # JSON of connections.upstream.types.UpstreamSession.
+    upstream = EncryptedTextField(blank=True)
+    # Whoever renews the tokens at Snowflake holds this until then.
+    renewing_until = models.DateTimeField(null=True)
+
+    started_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+        indexes = [
+            models.Index(
+                fields=["master_until"], name="wire_session_open", condition=Q(ended_at=None)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client} {self.number}"
+
+
+class WireBatch(models.Model):
+    """Several statements that a driver sent as one text, to be run one after the other."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    wire_session = models.ForeignKey(WireSession, models.CASCADE, related_name="batches")
+    request_id = models.CharField(max_length=200)
+    sql = models.TextField()
+    prompt = models.TextField(blank=True)
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-received_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["wire_session", "request_id"], name="wire_batch_request_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"batch {str(self.pk)[:8]}"
+
+
+class WireResult(models.Model):
+    """The remote parts of a large result: where Snowflake keeps them, for as long as it does.
+
+    The driver knows this row by its id and a secret of its own; the rest never leaves us.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    statement = models.ForeignKey(Statement, models.CASCADE, related_name="wire_results")
+    key_digest = models.CharField(max_length=64)
+    # JSON: headers, chunks (url and rows), format, and the columns as Snowflake described them.
+    parts = EncryptedTextField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-expires_at"]
+
+    def __str__(self) -> str:
+        return f"parts of {self.statement_id}"
