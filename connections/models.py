@@ -119,19 +119,83 @@ class Credential(models.Model):
         KEY_PAIR = "key_pair", "Key pair"
         PAT = "programmatic_access_token", "Programmatic access token"
         OAUTH = "oauth_client_credentials", "OAuth client credentials"
+        WORKLOAD = "workload_identity", "Workload identity"
         PASSWORD = "password", "Password (local use only)"
+
+    class Source(models.TextChoices):
+        """Where the secret is: sealed here, or elsewhere and fetched for each login."""
+
+        SEALED = "sealed", "Sealed here"
+        ENVIRONMENT = "environment", "An environment variable of the gateway"
+        FILE = "file", "A mounted file"
+        VAULT = "vault", "HashiCorp Vault"
+        AWS = "aws", "AWS Secrets Manager"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     connection = models.OneToOneField(Connection, models.CASCADE, related_name="credential")
     method = models.CharField(max_length=30, choices=Method.choices)
     login_name = models.CharField(max_length=120)
-    secret = EncryptedTextField()
-    # What is not secret: public key and fingerprint, OAuth token URL and client id.
+    source = models.CharField(max_length=12, choices=Source.choices, default=Source.SEALED)
+    # Where a secret that is kept elsewhere lies: ``name``, and ``field`` within it. No secret.
+    reference = models.JSONField(default=dict, blank=True)
+    # Empty unless it is sealed here.
+    secret = EncryptedTextField(blank=True)
+    # What is not secret: public key and fingerprint, OAuth token URL and client id, provider.
     public = models.JSONField(default=dict, blank=True)
+    # Which of the two public keys of the Snowflake user is ours.
+    slot = models.PositiveSmallIntegerField(default=1)
     changed_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return f"{self.login_name} ({self.get_method_display()})"
+
+
+class KeyRotation(models.Model):
+    """A key pair changed by way of the user's other key slot: make, tell, test, switch, clear.
+
+    Open until it is done or undone; whatever stops it, the old key goes on working until then.
+    """
+
+    class State(models.TextChoices):
+        """How far it is. ``made``: Snowflake does not know the new key yet, as far as we know."""
+
+        MADE = "made", "New key made"
+        TESTED = "tested", "New key tested"
+        SWITCHED = "switched", "New key in use"
+        DONE = "done", "Old key cleared"
+        UNDONE = "undone", "Undone"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="rotations")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.MADE)
+    # The slot that the new key goes into; the old key is in the other one.
+    slot = models.PositiveSmallIntegerField()
+    # The new private key until it is in use, empty from then on.
+    secret = EncryptedTextField(blank=True)
+    public = models.JSONField(default=dict)
+    old_public = models.JSONField(default=dict)
+    # Lines of what was done, oldest first: at, step, ok, detail, cure.
+    steps = models.JSONField(default=list)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection"],
+                condition=Q(state__in=["made", "tested", "switched"]),
+                name="key_rotation_one_at_a_time",
+            ),
+            models.CheckConstraint(condition=Q(slot__in=[1, 2]), name="key_rotation_slot"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connection} key rotation {self.state}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in {self.State.MADE, self.State.TESTED, self.State.SWITCHED}
 
 
 class Access(models.Model):

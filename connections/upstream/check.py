@@ -146,6 +146,8 @@ def _login_cure(code: str, target: Target) -> str:
         "policy admits the gateway.",
         Method.OAUTH_CLIENT: "Check client id, secret and token URL, and Snowflake's security "
         "integration for this provider.",
+        Method.WORKLOAD: "Check that the Snowflake user's WORKLOAD_IDENTITY names this provider, "
+        "issuer and subject.",
     }[target.method]
 
 

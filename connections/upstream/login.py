@@ -27,6 +27,7 @@ _AUTHENTICATOR = {
     Method.KEY_PAIR: "SNOWFLAKE_JWT",
     Method.ACCESS_TOKEN: "PROGRAMMATIC_ACCESS_TOKEN",
     Method.OAUTH_CLIENT: "OAUTH_CLIENT_CREDENTIALS",
+    Method.WORKLOAD: "WORKLOAD_IDENTITY",
 }
 # The driver's own numbers for "no connection came about".
 _NO_CONNECTION = {250001, 250003, 251001, 251005, 251011, 290502, 290503, 290504}
@@ -35,8 +36,21 @@ _PREFIX = re.compile(r"^Failed to connect to DB: \S+?:\d+\. ")
 
 
 async def log_in(target: Target) -> UpstreamSession:
-    """A new session for ``target``. Raises ``LoginRefused`` or ``UpstreamUnreachable``."""
-    return await asyncio.to_thread(_log_in, target)
+    """A new session for ``target``. Raises ``LoginRefused`` or ``UpstreamUnreachable``.
+
+    A refused login is tried once more when the credential turns out to have been rotated.
+    """
+    return await asyncio.to_thread(_log_in_or_renew, target)
+
+
+def _log_in_or_renew(target: Target) -> UpstreamSession:
+    try:
+        return _log_in(target)
+    except LoginRefused:
+        renewed = target.renewed() if target.renewed is not None else None
+        if renewed is None or renewed == target:
+            raise
+    return _log_in(renewed)
 
 
 def _log_in(target: Target) -> UpstreamSession:
@@ -99,20 +113,31 @@ def _options(target: Target) -> dict[str, Any]:
     for name in ("warehouse", "database", "schema", "role"):
         if value := getattr(target, name):
             options[name] = value
+    return options | _proof(target)
+
+
+def _proof(target: Target) -> dict[str, Any]:
+    """What each method is proved by, under the driver's documented names."""
     match target.method:
         case Method.PASSWORD:
-            options["password"] = target.secret
+            return {"password": target.secret}
         case Method.KEY_PAIR:
-            options["private_key"] = _private_key(target)
+            return {"private_key": _private_key(target)}
         case Method.ACCESS_TOKEN:
-            options["token"] = target.secret
+            return {"token": target.secret}
         case Method.OAUTH_CLIENT:
-            options["oauth_client_id"] = target.oauth_client_id or target.login_name
-            options["oauth_client_secret"] = target.secret
+            found = {
+                "oauth_client_id": target.oauth_client_id or target.login_name,
+                "oauth_client_secret": target.secret,
+                "oauth_scope": target.oauth_scope,
+            }
             if target.oauth_token_url:
-                options["oauth_token_request_url"] = target.oauth_token_url
-            options["oauth_scope"] = target.oauth_scope
-    return options
+                found["oauth_token_request_url"] = target.oauth_token_url
+            return found
+        case Method.WORKLOAD:
+            # The clouds' own attestations are made by the driver; OIDC brings its token.
+            token = {"token": target.secret} if target.secret else {}
+            return {"workload_identity_provider": target.workload_provider, **token}
 
 
 def _private_key(target: Target) -> bytes:

@@ -1,6 +1,6 @@
 """Values and the one interface between us and Snowflake."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,12 +19,15 @@ class Method(StrEnum):
     KEY_PAIR = "key_pair"
     ACCESS_TOKEN = "programmatic_access_token"  # noqa: S105 - a kind, not a secret
     OAUTH_CLIENT = "oauth_client_credentials"
+    WORKLOAD = "workload_identity"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where to log in, as whom. ``secret`` is what ``method`` needs: the password, the private
-    key in PEM, the access token, or the client's secret; no repr ever shows it.
+    key in PEM, the access token, the client's secret, or the token of an OIDC workload; no repr
+    ever shows it. ``renewed`` reads the credential anew after a refused login, for it may have been
+    rotated since: a target with another secret, or None.
     """
 
     account: str
@@ -42,6 +45,9 @@ class Target:
     oauth_client_id: str = ""
     oauth_token_url: str = ""
     oauth_scope: str = ""
+    # AWS, AZURE, GCP or OIDC.
+    workload_provider: str = ""
+    renewed: "Callable[[], Target | None] | None" = field(default=None, repr=False, compare=False)
     session_parameters: Mapping[str, Any] = field(default_factory=dict)
     login_seconds: int = 30
 
