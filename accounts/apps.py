@@ -1,4 +1,7 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AccountsConfig(AppConfig):
@@ -6,3 +9,17 @@ class AccountsConfig(AppConfig):
 
     name = "accounts"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        post_migrate.connect(_install_default_rule, sender=self)
+
+
+def _install_default_rule(*, apps: Any, **_: Any) -> None:
+    """Whenever the tables were made: also when a command goes back to before this one."""
+    from accounts.services.mapping import install_default
+
+    try:
+        rules = apps.get_model("accounts", "MappingRule")
+    except LookupError:
+        return
+    install_default(rules)

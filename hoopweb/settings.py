@@ -214,6 +214,8 @@ OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID")
 OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET")
 OIDC_SCOPES = env.words("OIDC_SCOPES", "openid,email,profile")
 OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
+# Whom somebody asks who may sign in and has no place here: a name, a mail or an https address.
+ACCESS_CONTACT = env.text("ACCESS_CONTACT")
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 if OIDC_ISSUER:
     AUTHENTICATION_BACKENDS.append("accounts.oidc.backend.Backend")

@@ -7,16 +7,13 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
-from accounts import services
-from accounts.models import Identity, SignIn, Team, User
+from accounts import contact, services
+from accounts.mapping import Mapped, Source, values_at
+from accounts.models import Identity, SignIn, User
 from accounts.oidc.refusal import SignInRefused
+from accounts.services.mapping import mapped, place
 from hoopweb.lib.errors import Conflict
 
-_NO_TEAM = (
-    "Your provider signed you in, but none of your groups is a team here. Ask an admin of Hoopweb "
-    "to add a team for one of them, or ask whoever runs your provider to put you into a group "
-    "that is one."
-)
 _NO_SUBJECT = (
     "Your provider does not say who you are in a form that can be kept. Ask whoever runs Hoopweb "
     "here: the ID token's subject must be text of at most 255 characters."
@@ -34,43 +31,35 @@ def groups_of(claims: dict[str, Any]) -> list[str] | None:
 
     The setting is a claim's name, or a path into nested ones such as ``realm_access.roles``.
     """
-    name: str = settings.OIDC_GROUPS_CLAIM
-    found: Any = claims.get(name)
-    if found is None:
-        found = claims
-        for step in name.split("."):
-            found = found.get(step) if isinstance(found, dict) else None
-    if found is None:
-        return None
-    listed = found if isinstance(found, list) else [found]
-    return [group for group in listed if isinstance(group, str)]
+    found = list(values_at(claims, settings.OIDC_GROUPS_CLAIM))
+    return found or ([] if settings.OIDC_GROUPS_CLAIM in claims else None)
 
 
 def admit(claims: dict[str, Any], *, address: str | None) -> User:
-    """The person behind verified claims, in the teams that their groups name.
+    """The person behind verified claims, where the mapping rules put them.
 
-    Raises SignInRefused for who is disabled, in no team, or would take another's name.
+    Raises SignInRefused for who is disabled, has no place, or would take another's name.
     """
     issuer, subject = settings.OIDC_ISSUER, _subject(claims)
     groups = groups_of(claims) or []
-    teams = list(Team.objects.filter(slug__in=[group for group in groups if "\0" not in group]))
+    found = mapped(Source.OIDC, {**claims, "groups": groups})
     user = _known(issuer, subject)
     if user is not None and not user.is_active:
         raise SignInRefused("disabled", _DISABLED, user=user, subject=subject)
-    if not teams:
+    if not found:
         if user is not None:
             # Whoever left the last group loses what the groups gave, in every browser.
-            services.set_teams(user=user, teams=[], by=None, address=address)
+            place(user, found, address=address)
             SignIn.objects.end_all_of(user)
-        raise SignInRefused("no_team", _NO_TEAM, user=user, subject=subject, groups=groups)
-    if user is None:
-        try:
-            user = _create(issuer, subject, claims, teams, address)
-        except Conflict as error:
-            raise SignInRefused("name_taken", _TAKEN, subject=subject, status=409) from error
-    else:
-        services.set_teams(user=user, teams=teams, by=None, address=address)
-    return user
+        raise SignInRefused(
+            "no_team", contact.no_place(), user=user, subject=subject, groups=groups
+        )
+    if user is not None:
+        return place(user, found, address=address)
+    try:
+        return _create(issuer, subject, claims, found, address)
+    except Conflict as error:
+        raise SignInRefused("name_taken", _TAKEN, subject=subject, status=409) from error
 
 
 def _known(issuer: str, subject: str) -> User | None:
@@ -79,7 +68,7 @@ def _known(issuer: str, subject: str) -> User | None:
 
 
 def _create(
-    issuer: str, subject: str, claims: dict[str, Any], teams: list[Team], address: str | None
+    issuer: str, subject: str, claims: dict[str, Any], found: Mapped, address: str | None
 ) -> User:
     email = _email(claims)
     username = _plain(claims.get("preferred_username"), 150) or email[:150] or subject[:150]
@@ -89,11 +78,11 @@ def _create(
                 username=username,
                 name=_plain(claims.get("name"), 120) or username[:120],
                 email=email,
-                teams=teams,
                 by=None,
                 address=address,
             )
             Identity.objects.link(user, issuer=issuer, subject=subject)
+            place(user, found, address=address)
     except (Conflict, IntegrityError):
         # Two browsers of one person may come at once: the other has just made this account.
         known = _known(issuer, subject)

@@ -18,7 +18,7 @@ from mozilla_django_oidc.views import (
     OIDCAuthenticationRequestView,
 )
 
-from accounts import services
+from accounts import contact, services
 from accounts.authentication import address_of
 from accounts.middleware import public
 from accounts.models import User
@@ -192,6 +192,8 @@ def _refused(request: HttpRequest, refusal: SignInRefused) -> HttpResponse:
         title="You are not signed in",
         text=refusal.detail,
         groups=refusal.groups,
+        contact=contact.whom_to_ask() if refusal.groups is not None else "",
+        contact_url=contact.link(),
         url=reverse("accounts:sign-in"),
         action="Go to the sign-in page",
     )

@@ -84,6 +84,13 @@ def test_without_a_mapped_group_one_page_says_whom_to_ask(client, issuer, analys
     assert client.get("/profile/").status_code == 302
 
 
+def test_the_page_names_whom_the_operator_has_named(client, issuer, analysts, enter, settings):
+    settings.ACCESS_CONTACT = "data-team@company.example"
+    shown = enter("stan").content.decode()
+    assert "Ask data-team@company.example to give" in shown
+    assert 'href="mailto:data-team@company.example"' in shown
+
+
 def test_without_any_group_the_page_says_so(client, issuer, enter):
     answer = enter("lone")
     assert answer.status_code == 403

@@ -201,7 +201,7 @@ def test_without_a_key_id_there_must_be_no_choice():
     [
         ("groups", {"groups": ["a", "b"]}, ["a", "b"]),
         ("groups", {"groups": "a"}, ["a"]),
-        ("groups", {"groups": ["a", 1, None, {"b": 1}]}, ["a"]),
+        ("groups", {"groups": ["a", 1, None, {"b": 1}]}, ["a", "1"]),
         ("groups", {}, None),
         ("realm_access.roles", {"realm_access": {"roles": ["a"]}}, ["a"]),
         ("realm_access.roles", {"realm_access": "a"}, None),

@@ -153,6 +153,8 @@ class RoleGrant(models.Model):
     team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="grants")
     user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="grants")
     connection_id = models.UUIDField(null=True, blank=True)
+    # Given by mapping rules, which take it back as well; otherwise by an admin.
+    mapped = models.BooleanField(default=False)
 
     objects = RoleGrantQuerySet.as_manager()
 

@@ -1,0 +1,31 @@
+"""People, teams, agents, what they carry, and by which rules they come to be."""
+
+from accounts.models.issuers import AgentIdentity, Issuer, IssuerKind
+from accounts.models.mapping import MappingRule
+from accounts.models.people import (
+    Agent,
+    AgentQuerySet,
+    AgentToken,
+    Identity,
+    RoleGrant,
+    SignIn,
+    SignInAttempt,
+    Team,
+    User,
+)
+
+__all__ = [
+    "Agent",
+    "AgentIdentity",
+    "AgentQuerySet",
+    "AgentToken",
+    "Identity",
+    "Issuer",
+    "IssuerKind",
+    "MappingRule",
+    "RoleGrant",
+    "SignIn",
+    "SignInAttempt",
+    "Team",
+    "User",
+]
