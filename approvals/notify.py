@@ -1,23 +1,31 @@
 """Waking people up. A message says which row changed and nothing of what is in it; whoever hears
-it asks again, and is checked again. Nothing here may fail the work that it speaks of.
+it asks again, and is checked again. Nothing here may fail, or slow down, the work that it speaks
+of: words are spoken by a thread of their own, and those that repeat each other are said once.
 """
 
 import asyncio
-import time
+import atexit
+import os
+import threading
 from typing import Any
 from uuid import UUID
 
 import structlog
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 
 log = structlog.get_logger(__name__)
-_PATIENCE = 1.0
-# After a failure nothing is tried for a moment: a layer that is away must not slow the work down.
-_PAUSE = 2.0
-_silent_until = 0.0
 EVERYWHERE = "connections.all"
+# Words about the same row within this time are one word.
+_GATHER = 0.02
+_PATIENCE = 1.0
+# After a failure nothing is tried for a moment: a layer that is away is not worth a queue.
+_PAUSE = 2.0
+# What cannot be said is forgotten: browsers ask again after a gap.
+_MOST = 10_000
+_LAST_WORDS = 1.0
+
+Word = tuple[str, str, str]
 
 
 def connection_group(connection_id: UUID | str) -> str:
@@ -28,24 +36,85 @@ def person_group(person_id: UUID | str) -> str:
     return f"person.{person_id}"
 
 
-async def _send(groups: set[str], message: dict[str, Any]) -> None:
+class _Speaker:
+    """One thread and one loop for all the words of this process."""
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._words: dict[Word, None] = {}
+        self._silent = threading.Event()
+        self._silent.set()
+        self._loop = asyncio.new_event_loop()
+        self._something = asyncio.Event()
+        threading.Thread(target=self._run, name="notify", daemon=True).start()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether its thread lives in this process: a fork copies the object and not the thread."""
+        return self._pid == os.getpid()
+
+    def say(self, words: list[Word]) -> None:
+        with self._lock:
+            idle = not self._words
+            if len(self._words) < _MOST:
+                self._words.update(dict.fromkeys(words))
+            self._silent.clear()
+        if idle:
+            self._loop.call_soon_threadsafe(self._something.set)
+
+    def wait_until_said(self, seconds: float) -> bool:
+        return self._silent.wait(seconds)
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._speak())
+
+    async def _speak(self) -> None:
+        while True:
+            await self._something.wait()
+            await asyncio.sleep(_GATHER)
+            with self._lock:
+                words = list(self._words)
+                self._words.clear()
+                self._something.clear()
+            try:
+                await _send(words)
+            except Exception as error:  # noqa: BLE001 - the browser asks again after a gap
+                log.warning("not_notified", words=len(words), error=type(error).__name__)
+                await asyncio.sleep(_PAUSE)
+            with self._lock:
+                if not self._words:
+                    self._silent.set()
+
+
+_speaker: _Speaker | None = None
+_starting = threading.Lock()
+
+
+async def _send(words: list[Word]) -> None:
     layer = get_channel_layer()
     if layer is None:
         raise RuntimeError("no channel layer is configured")
-    async with asyncio.timeout(_PATIENCE):
-        for group in groups:
+    for group, kind, row_id in words:
+        message: dict[str, Any] = {"type": "row.changed", "kind": kind, "id": row_id}
+        async with asyncio.timeout(_PATIENCE):
             await layer.group_send(group, message)
 
 
-def _tell(groups: set[str], message: dict[str, Any]) -> None:
-    global _silent_until  # noqa: PLW0603 - one layer per process
-    if time.monotonic() < _silent_until:
-        return
-    try:
-        async_to_sync(_send)(groups, message)
-    except Exception as error:  # noqa: BLE001 - the browser asks again after a gap; never the caller's loss
-        _silent_until = time.monotonic() + _PAUSE
-        log.warning("not_notified", kind=message["type"], error=type(error).__name__)
+def _say(words: list[Word]) -> None:
+    global _speaker  # noqa: PLW0603 - one per process
+    with _starting:
+        if _speaker is None or not _speaker.is_ours:
+            _speaker = _Speaker()
+    _speaker.say(words)
+
+
+def wait_until_said(seconds: float = _LAST_WORDS) -> bool:
+    """Wait until nothing is left to say; false when that takes longer than ``seconds``."""
+    return _speaker is None or not _speaker.is_ours or _speaker.wait_until_said(seconds)
+
+
+atexit.register(wait_until_said)
 
 
 def row_changed(
@@ -57,5 +126,5 @@ def row_changed(
     """
     groups = {EVERYWHERE, connection_group(connection_id)}
     groups |= {person_group(p) for p in people if p is not None}
-    message = {"type": "row.changed", "kind": kind, "id": str(row_id)}
-    transaction.on_commit(lambda: _tell(groups, message))
+    words = [(group, kind, str(row_id)) for group in groups]
+    transaction.on_commit(lambda: _say(words))
