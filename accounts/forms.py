@@ -7,9 +7,11 @@ from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 
+from accounts import networks
 from accounts.models import Team, User
-from accounts.principal import Role
+from accounts.principal import Role, TokenScope
 from accounts.seams import ConnectionName
+from hoopweb.lib.errors import InvalidRequest
 
 _AUTOFILL_OFF = {"autocomplete": "off", "spellcheck": "false"}
 # Hashing a megabyte is a way to keep the server busy.
@@ -195,6 +197,15 @@ class AgentForm(forms.Form):
                 del self.fields["teams"]
 
 
+SCOPES = {
+    TokenScope.RUN: "run statements, cancel them, open and close sessions",
+    TokenScope.READ: "read its statements, results and approval requests",
+    TokenScope.SESSIONS: "read and export its sessions",
+    TokenScope.SIMULATE: "ask what would be decided",
+}
+_LIVES = (1, 7, 30, 90)
+
+
 class TokenForm(forms.Form):
     """A new token for an agent."""
 
@@ -204,11 +215,22 @@ class TokenForm(forms.Form):
         widget=forms.TextInput(attrs={**_AUTOFILL_OFF, "placeholder": "nightly job"}),
         help_text="Where it is used, so that you know which one to revoke.",
     )
-    days = forms.TypedChoiceField(
-        label="Expires after",
-        coerce=int,
-        choices=[(1, "1 day"), (7, "7 days"), (30, "30 days"), (90, "90 days")],
-        initial=90,
+    days = forms.TypedChoiceField(label="Expires after", coerce=int)
+    scopes = forms.MultipleChoiceField(
+        label="It may",
+        choices=[(str(scope), words) for scope, words in SCOPES.items()],
+        initial=[str(scope) for scope in SCOPES],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Leave out what this place does not need: a leaked token opens that much less.",
+    )
+    networks = forms.CharField(
+        label="Only from these networks",
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={**_AUTOFILL_OFF, "rows": 2, "placeholder": "10.20.0.0/16"}),
+        help_text="One on each line, as 10.20.0.0/16, 2001:db8::/32 or one address. Empty: from "
+        "anywhere. Behind a proxy, the proxy's word on the address counts only when the server "
+        "trusts it.",
     )
     connections = forms.MultipleChoiceField(
         label="Only for these connections",
@@ -217,8 +239,21 @@ class TokenForm(forms.Form):
         help_text="None ticked: every connection that the agent may use, now and later.",
     )
 
-    def __init__(self, *args: Any, connections: Sequence[ConnectionName], **kwargs: Any) -> None:
+    def clean_networks(self) -> list[str]:
+        try:
+            return networks.parse(str(self.cleaned_data["networks"]).splitlines())
+        except InvalidRequest as error:
+            raise ValidationError(error.detail) from error
+
+    def __init__(
+        self, *args: Any, connections: Sequence[ConnectionName], most_days: int, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        days = self.fields["days"]
+        assert isinstance(days, forms.TypedChoiceField)
+        offered = sorted({*(n for n in _LIVES if n < most_days), most_days})
+        days.choices = [(n, "1 day" if n == 1 else f"{n} days") for n in offered]
+        days.initial = offered[-1]
         field = self.fields["connections"]
         assert isinstance(field, forms.MultipleChoiceField)
         field.choices = [(str(c.id), c.name) for c in connections]

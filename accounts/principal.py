@@ -21,6 +21,15 @@ class Role(StrEnum):
     DEVELOPER = "developer"
 
 
+class TokenScope(StrEnum):
+    """What an agent token may be used for. None implies another."""
+
+    RUN = "statements:run"
+    READ = "statements:read"
+    SESSIONS = "sessions:read"
+    SIMULATE = "simulate"
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """On which connections something holds: everywhere, or on the named ones."""
@@ -42,7 +51,8 @@ NOWHERE = Scope()
 class Principal:
     """A person or an agent. ``owner_id`` is the person who answers for an agent.
 
-    ``token_connections`` is None when the credential does not narrow the connections.
+    ``token_connections`` and ``scopes`` are None when the credential does not narrow them;
+    ``token`` is the key id of the agent token that was shown, if it was one.
     """
 
     kind: PrincipalKind
@@ -52,7 +62,13 @@ class Principal:
     owner_id: UUID | None = None
     on_behalf_of: str | None = None
     token_connections: frozenset[UUID] | None = None
+    scopes: frozenset[str] | None = None
+    token: str = ""
     address: str | None = None
+
+    def allows(self, scope: TokenScope) -> bool:
+        """Whether the credential may be used for this."""
+        return self.scopes is None or scope in self.scopes
 
     def as_actor(self) -> dict[str, str]:
         """The values that an event keeps of who acted."""

@@ -23,7 +23,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.principal import Principal
+from accounts.principal import Principal, TokenScope
 from approvals import services as approvals
 from connections.judge import Verdict
 from connections.models import Connection
@@ -35,7 +35,7 @@ from gateway.moves import lock, move
 from gateway.queueing import enqueue
 from gateway.requests import StatementRequest, check
 from gateway.states import StatementState
-from hoopweb.lib.errors import IdempotencyMismatch, NotFound
+from hoopweb.lib.errors import IdempotencyMismatch, NotAllowed, NotFound
 from hoopweb.metrics import DECISION_SECONDS, RECORD_SECONDS
 from recordings import services as recordings
 from recordings.kinds import EventKind
@@ -48,9 +48,15 @@ TITLE_LENGTH = 120
 def submit(request: StatementRequest, *, principal: Principal) -> Statement:
     """Take a statement in, record it, judge it, and send it on its way.
 
-    A repeated request id joins the statement that it named first. Raises InvalidRequest,
-    NotFound, Conflict or IdempotencyMismatch; a denial is a state, not an error.
+    A repeated request id joins the statement that it named first. Raises NotAllowed for a token
+    that is not for running statements, InvalidRequest, NotFound, Conflict or IdempotencyMismatch;
+    a denial is a state, not an error.
     """
+    if not principal.allows(TokenScope.RUN):
+        raise NotAllowed(
+            f"This token is not for {TokenScope.RUN}. Ask the agent's owner for one that is.",
+            scope=str(TokenScope.RUN),
+        )
     check(request)
     statement = receive(request, principal=principal)
     structlog.contextvars.bind_contextvars(

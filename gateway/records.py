@@ -22,6 +22,8 @@ def principal(value: Principal) -> dict[str, Any]:
         "token_connections": None
         if value.token_connections is None
         else sorted(map(str, value.token_connections)),
+        # The key id of the token it was sent with: whatever that token sent ends with it.
+        "token": value.token,
     }
 
 

@@ -282,6 +282,8 @@ SPECTACULAR_SETTINGS = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
+# Longest life of an agent's token.
+AGENT_TOKEN_MAX_DAYS = env.number("AGENT_TOKEN_MAX_DAYS", 90)
 # What one principal may ask of the API.
 API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 1200)
 API_STATEMENTS_PER_MINUTE = env.number("API_STATEMENTS_PER_MINUTE", 300)

@@ -14,7 +14,23 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts import browsers
+from accounts.directories import Directory, DirectoryPerson, DirectoryTeam, DirectoryToken
 from accounts.principal import NOWHERE, Principal, PrincipalKind, Role, Scope
+
+__all__ = [
+    "Agent",
+    "AgentToken",
+    "Directory",
+    "DirectoryPerson",
+    "DirectoryTeam",
+    "DirectoryToken",
+    "Identity",
+    "RoleGrant",
+    "SignIn",
+    "SignInAttempt",
+    "Team",
+    "User",
+]
 
 
 class Team(models.Model):
@@ -247,10 +263,15 @@ class AgentToken(models.Model):
     pepper = models.CharField(max_length=20)
     # Connection ids, as values; empty means every connection that the agent may use.
     connections = models.JSONField(default=list, blank=True)
+    # What it may be used for (accounts.principal.TokenScope); empty means nothing.
+    scopes = models.JSONField(default=list, blank=True)
+    # Networks in CIDR form from which it is accepted; empty means from anywhere.
+    networks = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_address = models.GenericIPAddressField(null=True, blank=True)
 
     class Meta:
         ordering = ["-created_at"]

@@ -20,16 +20,15 @@ from accounts.services.roles import create_team, grant_role, revoke_role
 from accounts.services.sign_in import end_sign_in, keep_sign_in, sign_in, sign_out
 from accounts.services.tokens import (
     DEFAULT_DAYS,
-    MAX_DAYS,
     IssuedToken,
     issue_token,
+    max_days,
     revoke_token,
     rotate_token,
 )
 
 __all__ = [
     "DEFAULT_DAYS",
-    "MAX_DAYS",
     "IssuedToken",
     "change_password",
     "create_agent",
@@ -43,6 +42,7 @@ __all__ = [
     "grant_role",
     "issue_token",
     "keep_sign_in",
+    "max_days",
     "revoke_role",
     "revoke_token",
     "rotate_token",

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import tokens
 from accounts.models import Agent, AgentToken, User
+from accounts.networks import parse
+from accounts.principal import TokenScope
 from accounts.services.acting import actor_of, need_manager, need_owner
 from hoopweb.lib.errors import Conflict, InvalidRequest
 from recordings.services import audit
 
 DEFAULT_DAYS = 90
-MAX_DAYS = 90
 OVERLAP = timedelta(hours=24)
 MAX_OVERLAP = timedelta(days=7)
 
@@ -28,25 +30,39 @@ class IssuedToken:
     text: str
 
 
+def max_days() -> int:
+    """How many days a token may live here."""
+    return int(settings.AGENT_TOKEN_MAX_DAYS)
+
+
 def issue_token(
     *,
     agent: Agent,
     label: str,
     by: User | None,
-    days: int = DEFAULT_DAYS,
+    days: int | None = None,
     connections: Iterable[UUID] = (),
+    scopes: Iterable[str] = tuple(TokenScope),
+    networks: Iterable[str] = (),
     address: str | None = None,
 ) -> IssuedToken:
-    """A new token for ``agent``; without ``connections`` it opens all that the agent may use."""
+    """A new token for ``agent``; without ``connections`` it opens all that the agent may use,
+    without ``networks`` from anywhere. ``networks`` are in CIDR form.
+    """
     need_owner(by, agent, "issue tokens for it")
-    if not 1 <= days <= MAX_DAYS:
+    most = max_days()
+    days = min(DEFAULT_DAYS, most) if days is None else days
+    if not 1 <= days <= most:
         raise InvalidRequest(
-            f"A token lives for 1 to {MAX_DAYS} days. Issue or rotate again before it ends.",
+            f"A token lives for 1 to {most} days. Issue or rotate again before it ends.",
             field="days",
         )
+    bounds = _Bounds(
+        tuple(sorted(str(c) for c in connections)), _scopes(scopes), tuple(parse(networks))
+    )
     _need_active(agent)
     with transaction.atomic():
-        issued = _make(agent, label, timedelta(days=days), connections)
+        issued = _make(agent, label, timedelta(days=days), bounds)
         _record("token-issued", issued.token, by, address)
     return issued
 
@@ -58,7 +74,7 @@ def rotate_token(
     overlap: timedelta = OVERLAP,
     address: str | None = None,
 ) -> IssuedToken:
-    """A successor with the same lifetime and connections; the old one ends after ``overlap``.
+    """A successor with the same lifetime and bounds; the old one ends after ``overlap``.
 
     Raises Conflict when the token is no longer live: then issue a new one.
     """
@@ -73,8 +89,9 @@ def rotate_token(
         old = AgentToken.objects.select_for_update(of=("self",)).get(pk=token.pk)
         if not old.is_live():
             raise Conflict("This token is expired or revoked already. Issue a new one instead.")
-        lifetime = min(old.expires_at - old.created_at, timedelta(days=MAX_DAYS))
-        issued = _make(old.agent, old.label, lifetime, [UUID(c) for c in old.connections])
+        lifetime = min(old.expires_at - old.created_at, timedelta(days=max_days()))
+        bounds = _Bounds(tuple(old.connections), tuple(old.scopes), tuple(old.networks))
+        issued = _make(old.agent, old.label, lifetime, bounds)
         old.expires_at = min(old.expires_at, timezone.now() + overlap)
         old.save(update_fields=["expires_at"])
         _record("token-rotated", issued.token, by, address, before=old)
@@ -98,9 +115,26 @@ def _need_active(agent: Agent) -> None:
         raise Conflict(f"{agent} is disabled, so a token would open nothing. Enable it first.")
 
 
-def _make(
-    agent: Agent, label: str, lifetime: timedelta, connections: Iterable[UUID]
-) -> IssuedToken:
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What narrows a token: connection ids, scopes, networks."""
+
+    connections: tuple[str, ...]
+    scopes: tuple[str, ...]
+    networks: tuple[str, ...]
+
+
+def _scopes(given: Iterable[str]) -> tuple[str, ...]:
+    known = {str(scope) for scope in TokenScope}
+    wanted = {str(scope) for scope in given}
+    if not wanted or wanted - known:
+        raise InvalidRequest(
+            f"A token is for one or more of: {', '.join(sorted(known))}.", field="scopes"
+        )
+    return tuple(sorted(wanted))
+
+
+def _make(agent: Agent, label: str, lifetime: timedelta, bounds: _Bounds) -> IssuedToken:
     new = tokens.make()
     now = timezone.now()
     token = AgentToken.objects.create(
@@ -109,7 +143,9 @@ def _make(
         key_id=new.key_id,
         digest=new.digest,
         pepper=new.pepper,
-        connections=sorted(str(c) for c in connections),
+        connections=list(bounds.connections),
+        scopes=list(bounds.scopes),
+        networks=list(bounds.networks),
         created_at=now,
         expires_at=now + lifetime,
     )
@@ -142,4 +178,6 @@ def _said(token: AgentToken) -> dict[str, object]:
         "label": token.label,
         "expires_at": token.expires_at.isoformat(),
         "connections": token.connections,
+        "scopes": token.scopes,
+        "networks": token.networks,
     }

@@ -40,13 +40,19 @@ def new(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = seen(request, agent_id)
     if (elsewhere := _mine(request, agent)) is not None:
         return elsewhere
-    form = TokenForm(common.posted(request), connections=seams.connections(agent.as_principal()))
+    form = TokenForm(
+        common.posted(request),
+        connections=seams.connections(agent.as_principal()),
+        most_days=services.max_days(),
+    )
     if request.method == "POST" and form.is_valid():
         try:
             issued = services.issue_token(
                 agent=agent,
                 label=form.cleaned_data["label"],
                 days=form.cleaned_data["days"],
+                scopes=form.cleaned_data["scopes"],
+                networks=form.cleaned_data["networks"],
                 connections=[UUID(c) for c in form.cleaned_data.get("connections", ())],
                 **common.acting(request),
             )

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -16,7 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.authentication import principal_of
 from accounts.models import User
-from accounts.principal import Principal
+from accounts.principal import Principal, TokenScope
 from connections.models import Connection
 from gateway.rest.fields import Query, Strict
 from gateway.rest.paging import Cursor
@@ -27,6 +28,8 @@ from gateway.rest.throttling import PerPrincipal
 from hoopweb.lib.errors import InvalidRequest, NotAllowed, NotFound
 
 M = TypeVar("M", bound=Model)
+# What a token must be for, by method; None: any token.
+Scopes = dict[str, TokenScope | None]
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -52,6 +55,8 @@ class Door(APIView):
     metadata_class = None
     # Statuses with a problem body beyond those that every operation has, by method.
     problems: ClassVar[dict[str, tuple[int, ...]]] = {}
+    # A method that is not named here is closed to tokens; where any may come, the view decides.
+    scopes: ClassVar[Scopes] = {}
     # Of lists: newest first, the last field unique.
     ordering: ClassVar[Sequence[str]] = ()
 
@@ -60,9 +65,24 @@ class Door(APIView):
         """The person or agent for ``visible_to``; permissions have made sure there is one."""
         return self.request.user
 
-    @property
+    @cached_property
     def principal(self) -> Principal:
         return principal_of(self.request)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        held = self.principal.scopes
+        method = request.method or ""
+        if held is None or method == "OPTIONS" or not hasattr(self, method.lower()):
+            return
+        if method not in self.scopes:
+            raise NotAllowed("Agents do not come here.")
+        needed = self.scopes[method]
+        if needed is not None and needed not in held:
+            raise NotAllowed(
+                f"This token is not for {needed}. Ask the agent's owner for one that is.",
+                scope=str(needed),
+            )
 
     @property
     def person(self) -> User:

@@ -86,6 +86,9 @@ def test_who_sees_an_agent_without_managing_it_changes_nothing(cast, token):
     assert AgentToken.objects.count() == 1
 
 
+SCOPES = ["statements:run", "statements:read"]
+
+
 def issued(answer) -> str:
     assert answer.status_code == 200, answer.content
     assert "no-store" in answer["Cache-Control"]
@@ -96,9 +99,12 @@ def issued(answer) -> str:
 
 def test_a_token_is_shown_in_one_answer_only(cast):
     owner = as_(cast.owner)
-    answer = owner.post(address("token-new", cast.agent.pk), {"label": "laptop", "days": "30"})
+    answer = owner.post(
+        address("token-new", cast.agent.pk), {"label": "laptop", "days": "30", "scopes": SCOPES}
+    )
     text = issued(answer)
     assert verify_agent_token(text).label == "laptop"
+    assert sorted(verify_agent_token(text).scopes) == sorted(SCOPES)
     for page in (address("agent", cast.agent.pk), address("token-new", cast.agent.pk)):
         assert text.split("_")[2] not in owner.get(page).content.decode()
 
@@ -108,9 +114,9 @@ def test_a_token_can_be_bound_to_connections_that_the_agent_may_use(cast):
     owner = as_(cast.owner)
     path = address("token-new", cast.agent.pk)
     assert b"vault" not in owner.get(path).content
-    wrong = {"label": "x", "days": "7", "connections": [str(vault.pk)]}
+    wrong = {"label": "x", "days": "7", "scopes": SCOPES, "connections": [str(vault.pk)]}
     assert owner.post(path, wrong).status_code == 422
-    right = {"label": "x", "days": "7", "connections": [str(cast.connection.pk)]}
+    right = wrong | {"connections": [str(cast.connection.pk)]}
     token = verify_agent_token(issued(owner.post(path, right)))
     assert token.connections == [str(cast.connection.pk)]
 
@@ -126,9 +132,13 @@ def test_a_token_can_be_bound_to_connections_that_the_agent_may_use(cast):
         {"label": "\0", "days": "7"},
         {"label": "x" * 121, "days": "7"},
         {"label": "x", "days": "7", "connections": ["not-an-id"]},
+        {"label": "x", "days": "7", "scopes": []},
+        {"label": "x", "days": "7", "scopes": ["everything"]},
+        {"label": "x", "days": "7", "networks": "10.0.0.0/99"},
     ],
 )
 def test_a_token_form_that_cannot_be(cast, data):
+    data = {"scopes": SCOPES} | data if data else data
     answer = as_(cast.owner).post(address("token-new", cast.agent.pk), data)
     assert answer.status_code == 422
     assert b"hwa_" not in answer.content

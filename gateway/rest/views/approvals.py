@@ -7,9 +7,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.principal import TokenScope
 from approvals import services
 from approvals.models import ApprovalRequest, Grant
-from gateway.rest.door import Door
+from gateway.rest.door import Door, Scopes
 from gateway.rest.serializers.approvals import (
     ApprovalOut,
     ApprovalQuery,
@@ -30,6 +31,7 @@ def _requests(viewer: Any) -> Any:
 class Approvals(Door):
     """What was asked."""
 
+    scopes: ClassVar[Scopes] = {"GET": TokenScope.READ}
     ordering = ("-created_at", "-id")
 
     @extend_schema(
@@ -51,6 +53,8 @@ class Approvals(Door):
 class ApprovalDetail(Door):
     """One request."""
 
+    scopes: ClassVar[Scopes] = {"GET": TokenScope.READ}
+
     @extend_schema(
         operation_id="get_approval", summary="Get a request for approval", responses=ApprovalOut
     )
@@ -61,6 +65,7 @@ class ApprovalDetail(Door):
 class ApprovalVotes(Door):
     """Answers to a request."""
 
+    scopes: ClassVar[Scopes] = {"POST": None}
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"POST": (409,)}
 
     @extend_schema(
@@ -94,6 +99,7 @@ class ApprovalVotes(Door):
 class ApprovalRevoke(Door):
     """Taking an approval back."""
 
+    scopes: ClassVar[Scopes] = {"POST": None}
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"POST": (409,)}
 
     @extend_schema(
@@ -111,6 +117,7 @@ class ApprovalRevoke(Door):
 class Grants(Door):
     """Standing permissions."""
 
+    scopes: ClassVar[Scopes] = {"GET": TokenScope.READ}
     ordering = ("-created_at", "-id")
 
     @extend_schema(
@@ -130,6 +137,8 @@ class Grants(Door):
 
 class GrantRevoke(Door):
     """The end of a standing permission."""
+
+    scopes: ClassVar[Scopes] = {"POST": None}
 
     @extend_schema(
         operation_id="revoke_grant",

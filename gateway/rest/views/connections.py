@@ -1,6 +1,6 @@
 """Connections that may be seen, and whether they may be used."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from connections.models import Connection
-from gateway.rest.door import Door
+from gateway.rest.door import Door, Scopes
 from gateway.rest.serializers.connections import ConnectionOut, ConnectionQuery
 
 
@@ -21,6 +21,7 @@ def _connections(door: Door) -> Any:
 class Connections(Door):
     """What there is to send statements through."""
 
+    scopes: ClassVar[Scopes] = {"GET": None}
     ordering = ("name", "id")
 
     @extend_schema(
@@ -39,6 +40,8 @@ class Connections(Door):
 
 class ConnectionDetail(Door):
     """One of them."""
+
+    scopes: ClassVar[Scopes] = {"GET": None}
 
     @extend_schema(
         operation_id="get_connection", summary="Get a connection", responses=ConnectionOut

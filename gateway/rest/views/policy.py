@@ -9,10 +9,10 @@ from rest_framework.response import Response
 
 from accounts.authentication import address_of
 from accounts.models import Agent, User
-from accounts.principal import Principal
+from accounts.principal import Principal, TokenScope
 from connections import services
 from connections.models import Connection, Protection, Rule
-from gateway.rest.door import Door
+from gateway.rest.door import Door, Scopes
 from gateway.rest.serializers.policy import (
     PolicyQuery,
     ProtectionChange,
@@ -54,6 +54,7 @@ class _Policy(Door):
 class Rules(_Policy):
     """The ordered lines of policy."""
 
+    scopes: ClassVar[Scopes] = {"GET": TokenScope.SIMULATE, "POST": None}
     ordering = ("connection_id", "position", "id")
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"POST": (404, 409)}
 
@@ -86,6 +87,11 @@ class Rules(_Policy):
 class RuleDetail(_Policy):
     """One rule."""
 
+    scopes: ClassVar[Scopes] = {
+        "GET": TokenScope.SIMULATE,
+        "PATCH": None,
+        "DELETE": None,
+    }
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"PATCH": (409,), "DELETE": (409,)}
 
     def rule(self, rule_id: UUID) -> Rule:
@@ -123,6 +129,7 @@ class RuleDetail(_Policy):
 class RulePlace(_Policy):
     """Where a rule stands in the order."""
 
+    scopes: ClassVar[Scopes] = {"POST": None}
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"POST": (409,)}
 
     @extend_schema(
@@ -140,6 +147,7 @@ class RulePlace(_Policy):
 class Protections(_Policy):
     """Protected columns and tags."""
 
+    scopes: ClassVar[Scopes] = {"GET": TokenScope.SIMULATE, "POST": None}
     ordering = ("connection_id", "id")
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"POST": (404, 409)}
 
@@ -172,6 +180,11 @@ class Protections(_Policy):
 class ProtectionDetail(_Policy):
     """One protection."""
 
+    scopes: ClassVar[Scopes] = {
+        "GET": TokenScope.SIMULATE,
+        "PATCH": None,
+        "DELETE": None,
+    }
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"PATCH": (409,), "DELETE": (409,)}
 
     def protection(self, protection_id: UUID) -> Protection:
@@ -214,6 +227,7 @@ class ProtectionDetail(_Policy):
 class Simulate(Door):
     """A statement judged and not run."""
 
+    scopes: ClassVar[Scopes] = {"POST": TokenScope.SIMULATE}
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"POST": (404,)}
 
     @extend_schema(

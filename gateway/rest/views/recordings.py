@@ -1,6 +1,6 @@
 """Recordings to take away, and the checkpoints they are held against."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from gateway.rest.door import Door
+from accounts.principal import TokenScope
+from gateway.rest.door import Door, Scopes
 from gateway.rest.paging import PageQuery
 from gateway.rest.result_formats import RawRenderer
 from gateway.rest.serializers.recordings import CheckpointOut
@@ -30,6 +31,7 @@ class ZipRenderer(RawRenderer):
 class RecordingExport(Door):
     """A session as a bundle that proves itself."""
 
+    scopes: ClassVar[Scopes] = {"GET": TokenScope.SESSIONS}
     renderer_classes = [ZipRenderer]
 
     @extend_schema(
@@ -64,6 +66,7 @@ def _checkpoints(viewer: Any) -> Any:
 class Checkpoints(Door):
     """Signed tree heads."""
 
+    scopes: ClassVar[Scopes] = {"GET": None}
     ordering = ("-number",)
 
     @extend_schema(
@@ -79,6 +82,8 @@ class Checkpoints(Door):
 
 class CheckpointDetail(Door):
     """One of them."""
+
+    scopes: ClassVar[Scopes] = {"GET": None}
 
     @extend_schema(
         operation_id="get_checkpoint", summary="Get a checkpoint", responses=CheckpointOut

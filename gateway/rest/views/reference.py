@@ -1,6 +1,6 @@
 """The OpenAPI document, the page to try it, and what each problem code means."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.middleware import public
-from gateway.rest.door import Door
+from gateway.rest.door import Door, Scopes
 from gateway.rest.meanings import MEANINGS
 from gateway.rest.problems import TITLES
 from gateway.rest.schema import SETTINGS
@@ -50,6 +50,7 @@ class Nowhere(Door):
     """Any other address below the API."""
 
     schema: Any = None
+    scopes: ClassVar[Scopes] = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"))
 
     @extend_schema(exclude=True)
     def get(self, _request: Request, **_: Any) -> Response:

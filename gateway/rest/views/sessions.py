@@ -7,7 +7,8 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from gateway.rest.door import Door
+from accounts.principal import TokenScope
+from gateway.rest.door import Door, Scopes
 from gateway.rest.paging import PageQuery
 from gateway.rest.serializers.sessions import (
     EventOut,
@@ -42,6 +43,10 @@ class _Session(Door):
 class Sessions(Door):
     """Open one, or list those you may see."""
 
+    scopes: ClassVar[Scopes] = {
+        "GET": TokenScope.SESSIONS,
+        "POST": TokenScope.RUN,
+    }
     ordering = ("-started_at", "-id")
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"POST": (404,)}
 
@@ -91,6 +96,8 @@ class Sessions(Door):
 class SessionDetail(_Session):
     """One session."""
 
+    scopes: ClassVar[Scopes] = {"GET": TokenScope.SESSIONS}
+
     @extend_schema(operation_id="get_session", summary="Get a session", responses=SessionOut)
     def get(self, _request: Request, session_id: UUID) -> Response:
         return Response(SessionOut(self.seen(session_id)).data)
@@ -99,6 +106,7 @@ class SessionDetail(_Session):
 class SessionClose(_Session):
     """The end of a session."""
 
+    scopes: ClassVar[Scopes] = {"POST": TokenScope.RUN}
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"POST": (409,)}
 
     @extend_schema(
@@ -118,6 +126,7 @@ class SessionClose(_Session):
 class SessionMessages(_Session):
     """What the agent says while it works."""
 
+    scopes: ClassVar[Scopes] = {"POST": TokenScope.RUN}
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"POST": (409,)}
 
     @extend_schema(
@@ -146,6 +155,7 @@ class SessionMessages(_Session):
 class SessionEvents(_Session):
     """The chain, oldest first."""
 
+    scopes: ClassVar[Scopes] = {"GET": TokenScope.SESSIONS}
     ordering = ("number",)
 
     @extend_schema(

@@ -11,10 +11,11 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.principal import TokenScope
 from gateway import pipeline, services, waiting
 from gateway.models import Statement
 from gateway.requests import StatementRequest
-from gateway.rest.door import Door
+from gateway.rest.door import Door, Scopes
 from gateway.rest.result_formats import (
     ARROW,
     ArrowRenderer,
@@ -56,6 +57,7 @@ def _statements(viewer: Any) -> Any:
 class Statements(Door):
     """Send one, or list those you may see."""
 
+    scopes: ClassVar[Scopes] = {"GET": TokenScope.READ, "POST": TokenScope.RUN}
     ordering = ("-received_at", "-id")
     throttle_classes = [PerPrincipal, StatementsPerPrincipal]
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"POST": (404, 409, 422)}
@@ -122,6 +124,8 @@ class Statements(Door):
 class StatementDetail(Door):
     """One statement as it stands."""
 
+    scopes: ClassVar[Scopes] = {"GET": TokenScope.READ}
+
     @extend_schema(
         operation_id="get_statement",
         summary="Get a statement",
@@ -139,6 +143,7 @@ class StatementDetail(Door):
 class StatementCancel(Door):
     """Stop a statement wherever it is."""
 
+    scopes: ClassVar[Scopes] = {"POST": TokenScope.RUN}
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"POST": (409,)}
 
     @extend_schema(
@@ -162,6 +167,7 @@ class StatementCancel(Door):
 class StatementResult(Door):
     """The rows, masked, in one of three formats."""
 
+    scopes: ClassVar[Scopes] = {"GET": TokenScope.READ}
     renderer_classes = [JSONRenderer, CSVRenderer, ArrowRenderer]
     problems: ClassVar[dict[str, tuple[int, ...]]] = {"GET": (409,)}
 
