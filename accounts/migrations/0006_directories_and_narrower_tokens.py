@@ -2,6 +2,7 @@ import uuid
 from typing import Any
 
 import django.db.models.deletion
+import django.db.models.functions.text
 import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
@@ -57,40 +58,6 @@ class Migration(migrations.Migration):
             field=models.JSONField(blank=True, default=list),
         ),
         migrations.CreateModel(
-            name="DirectoryToken",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("label", models.CharField(max_length=120)),
-                ("key_id", models.CharField(max_length=16, unique=True)),
-                ("digest", models.CharField(max_length=64)),
-                ("pepper", models.CharField(max_length=20)),
-                (
-                    "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
-                ),
-                ("expires_at", models.DateTimeField()),
-                ("revoked_at", models.DateTimeField(blank=True, null=True)),
-                ("last_used_at", models.DateTimeField(blank=True, null=True)),
-                ("last_used_address", models.GenericIPAddressField(blank=True, null=True)),
-                (
-                    "directory",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="tokens",
-                        to="accounts.directory",
-                    ),
-                ),
-            ],
-            options={
-                "ordering": ["-created_at"],
-            },
-        ),
-        migrations.CreateModel(
             name="DirectoryPerson",
             fields=[
                 (
@@ -128,17 +95,10 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "directory people",
                 "ordering": ["created_at", "id"],
-                "constraints": [
-                    models.UniqueConstraint(
-                        condition=models.Q(("external_id", ""), _negated=True),
-                        fields=("directory", "external_id"),
-                        name="directory_person_once",
-                    )
-                ],
             },
         ),
         migrations.CreateModel(
-            name="DirectoryTeam",
+            name="DirectoryGroup",
             fields=[
                 (
                     "id",
@@ -146,7 +106,7 @@ class Migration(migrations.Migration):
                         default=uuid.uuid4, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("group", models.CharField(max_length=255)),
+                ("name", models.CharField(max_length=255)),
                 ("external_id", models.CharField(blank=True, max_length=255)),
                 (
                     "created_at",
@@ -158,29 +118,70 @@ class Migration(migrations.Migration):
                     "directory",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
-                        related_name="teams",
+                        related_name="groups",
                         to="accounts.directory",
                     ),
                 ),
                 (
-                    "team",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="provisioned",
-                        to="accounts.team",
+                    "members",
+                    models.ManyToManyField(
+                        blank=True, related_name="groups", to="accounts.directoryperson"
                     ),
                 ),
             ],
             options={
                 "ordering": ["created_at", "id"],
-                "constraints": [
-                    models.UniqueConstraint(
-                        condition=models.Q(("external_id", ""), _negated=True),
-                        fields=("directory", "external_id"),
-                        name="directory_team_once",
-                    )
-                ],
             },
+        ),
+        migrations.CreateModel(
+            name="DirectoryToken",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("label", models.CharField(max_length=120)),
+                ("key_id", models.CharField(max_length=16, unique=True)),
+                ("digest", models.CharField(max_length=64)),
+                ("pepper", models.CharField(max_length=20)),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False),
+                ),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_address", models.GenericIPAddressField(blank=True, null=True)),
+                (
+                    "directory",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tokens",
+                        to="accounts.directory",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-created_at"],
+            },
+        ),
+        migrations.AddConstraint(
+            model_name="directoryperson",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("external_id", ""), _negated=True),
+                fields=("directory", "external_id"),
+                name="directory_person_once",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="directorygroup",
+            constraint=models.UniqueConstraint(
+                models.F("directory"),
+                django.db.models.functions.text.Lower("name"),
+                name="directory_group_name_once",
+            ),
         ),
         migrations.RunPython(widen_existing, migrations.RunPython.noop),
     ]

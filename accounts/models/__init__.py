@@ -1,5 +1,11 @@
 """People, teams, agents, what they carry, and by which rules they come to be."""
 
+from accounts.models.directories import (
+    Directory,
+    DirectoryGroup,
+    DirectoryPerson,
+    DirectoryToken,
+)
 from accounts.models.issuers import AgentIdentity, Issuer, IssuerKind
 from accounts.models.mapping import MappingRule
 from accounts.models.people import (
@@ -19,6 +25,10 @@ __all__ = [
     "AgentIdentity",
     "AgentQuerySet",
     "AgentToken",
+    "Directory",
+    "DirectoryGroup",
+    "DirectoryPerson",
+    "DirectoryToken",
     "Identity",
     "Issuer",
     "IssuerKind",

@@ -14,23 +14,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts import browsers
-from accounts.directories import Directory, DirectoryPerson, DirectoryTeam, DirectoryToken
 from accounts.principal import NOWHERE, Principal, PrincipalKind, Role, Scope
-
-__all__ = [
-    "Agent",
-    "AgentToken",
-    "Directory",
-    "DirectoryPerson",
-    "DirectoryTeam",
-    "DirectoryToken",
-    "Identity",
-    "RoleGrant",
-    "SignIn",
-    "SignInAttempt",
-    "Team",
-    "User",
-]
 
 
 class Team(models.Model):

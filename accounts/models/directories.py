@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 
@@ -82,15 +83,14 @@ class DirectoryPerson(models.Model):
         return f"{self.user} in {self.directory}"
 
 
-class DirectoryTeam(models.Model):
-    """A team whose people a directory keeps."""
+class DirectoryGroup(models.Model):
+    """A group as a directory keeps it. What it gives its members, mapping rules say."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    directory = models.ForeignKey(Directory, models.PROTECT, related_name="teams")
-    team = models.OneToOneField("accounts.Team", models.CASCADE, related_name="provisioned")
-    # The group's name there; the team's own may differ.
-    group = models.CharField(max_length=255)
+    directory = models.ForeignKey(Directory, models.PROTECT, related_name="groups")
+    name = models.CharField(max_length=255)
     external_id = models.CharField(max_length=255, blank=True)
+    members = models.ManyToManyField(DirectoryPerson, related_name="groups", blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     changed_at = models.DateTimeField(default=timezone.now)
     version = models.PositiveIntegerField(default=1)
@@ -98,12 +98,8 @@ class DirectoryTeam(models.Model):
     class Meta:
         ordering = ["created_at", "id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["directory", "external_id"],
-                condition=~Q(external_id=""),
-                name="directory_team_once",
-            ),
+            models.UniqueConstraint("directory", Lower("name"), name="directory_group_name_once"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.team} in {self.directory}"
+        return f"{self.name} in {self.directory}"
