@@ -23,6 +23,7 @@ _LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 _SECRET_KEY_LENGTH = 50
 # A key made by a person rather than drawn at random repeats itself.
 _FEWEST_DISTINCT_BYTES = 16
+_SHORTEST_PREFIX = 4
 _MAKE_KEY = (
     "python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
 )
@@ -213,6 +214,29 @@ def _networks() -> Iterator[CheckMessage]:
         )
 
 
+def _references() -> Iterator[CheckMessage]:
+    if any(len(prefix) < _SHORTEST_PREFIX for prefix in settings.REFERENCE_ENVIRONMENT):
+        yield _error(
+            19,
+            "HOOPWEB_REFERENCE_ENVIRONMENT opens nearly every variable.",
+            f"Write beginnings of at least {_SHORTEST_PREFIX} characters, SNOWFLAKE_ for instance.",
+        )
+    for directory in settings.REFERENCE_DIRECTORIES:
+        if not os.path.isabs(directory) or os.path.realpath(directory) == os.sep:  # noqa: PTH117
+            yield _error(
+                19,
+                f"HOOPWEB_REFERENCE_DIRECTORIES holds {directory!r}.",
+                "Write whole paths of directories that hold such secrets and nothing else.",
+            )
+    plain = settings.VAULT_ADDR and not settings.VAULT_ADDR.startswith("https://")
+    if plain and not settings.LOCAL:
+        yield _error(
+            19,
+            "VAULT_ADDR must start with https:// outside local mode.",
+            "Say Vault's address with TLS; VAULT_CACERT names its authority.",
+        )
+
+
 _CONFIGURATION: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _secret_key,
     _keys,
@@ -224,6 +248,7 @@ _CONFIGURATION: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _laptop_only,
     _oidc,
     _networks,
+    _references,
 )
 
 

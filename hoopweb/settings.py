@@ -38,6 +38,27 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 ALLOWED_NETWORKS = env.words("HOOPWEB_ALLOWED_NETWORKS")
 SECURE = SITE_URL.startswith("https://")
 
+# Where credentials may lie instead of being sealed in the database; empty closes each place.
+REFERENCE_ENVIRONMENT = env.words("HOOPWEB_REFERENCE_ENVIRONMENT")
+REFERENCE_DIRECTORIES = env.words("HOOPWEB_REFERENCE_DIRECTORIES")
+REFERENCE_VAULT = env.words("HOOPWEB_REFERENCE_VAULT")
+REFERENCE_AWS = env.words("HOOPWEB_REFERENCE_AWS")
+# Hosts that an OAuth secret which lies elsewhere may be sent to.
+REFERENCE_TOKEN_HOSTS = env.words("HOOPWEB_REFERENCE_TOKEN_HOSTS")
+REFERENCE_SECONDS = env.number("HOOPWEB_REFERENCE_SECONDS", 60)
+VAULT_ADDR = env.text("VAULT_ADDR").rstrip("/")
+VAULT_NAMESPACE = env.text("VAULT_NAMESPACE")
+VAULT_CACERT = env.text("VAULT_CACERT")
+VAULT_AUTH_MOUNT = env.text("VAULT_AUTH_MOUNT")
+# Files, read at each use: whoever renews them need not restart us.
+VAULT_TOKEN_FILE = env.text("VAULT_TOKEN_FILE")
+VAULT_ROLE_ID = env.text("VAULT_ROLE_ID")
+VAULT_SECRET_ID_FILE = env.text("VAULT_SECRET_ID_FILE")
+VAULT_KUBERNETES_ROLE = env.text("VAULT_KUBERNETES_ROLE")
+VAULT_KUBERNETES_TOKEN_FILE = env.text(
+    "VAULT_KUBERNETES_TOKEN_FILE", "/var/run/secrets/kubernetes.io/serviceaccount/token"
+)
+
 INSTALLED_APPS = [
     "hoopweb",
     "accounts",

@@ -2,24 +2,25 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from connections.models import Connection, Credential
 from connections.services.acting import actor_of, need_admin_of
+from connections.services.given import Given, read_reference, refuse_what_cannot_work
 from connections.services.places import quoted_name, stored_name
-from hoopweb.lib import outgoing
 from hoopweb.lib.errors import InvalidRequest
 from recordings.services import audit
 
 Method = Credential.Method
+Source = Credential.Source
 _KEY_BITS = 2048  # what Snowflake asks for
 
 
@@ -52,8 +53,21 @@ def _pair(key: rsa.RSAPrivateKey) -> KeyPair:
 
 def key_statement(credential: Credential) -> str:
     """What an administrator of Snowflake runs so that it accepts our key."""
-    user = quoted_name(stored_name(credential.login_name))
-    return f"ALTER USER {user} SET RSA_PUBLIC_KEY = '{credential.public['public_key']}';"
+    return set_key_statement(credential.login_name, credential.slot, credential.public)
+
+
+def set_key_statement(login_name: str, slot: int, public: Mapping[str, Any]) -> str:
+    """The statement that puts a public key into one of the user's two slots."""
+    user = quoted_name(stored_name(login_name))
+    return f"ALTER USER {user} SET {slot_name(slot)} = '{public['public_key']}';"
+
+
+def clear_key_statement(login_name: str, slot: int) -> str:
+    return f"ALTER USER {quoted_name(stored_name(login_name))} UNSET {slot_name(slot)};"
+
+
+def slot_name(slot: int) -> str:
+    return "RSA_PUBLIC_KEY" if slot == 1 else "RSA_PUBLIC_KEY_2"
 
 
 def set_credential(
@@ -66,29 +80,40 @@ def set_credential(
     token_url: str = "",
     client_id: str = "",
     scope: str = "",
+    provider: str = "",
+    source: str = Source.SEALED,
+    reference: Mapping[str, str] | None = None,
     address: str | None = None,
 ) -> Credential:
-    """Seal a new credential over the old one.
+    """Set a new credential over the old one: sealed here, or the name of where it lies.
 
     For a key pair without ``secret`` a pair is made here; with it, ``secret`` is the PEM to use.
+    ``reference`` has ``name`` and maybe ``field``; it is read once now, to see that it works.
     Raises InvalidRequest with ``errors`` by field.
     """
     need_admin_of(by, connection, "set its credential")
-    login_name = login_name.strip()
-    public = _checked(method, login_name, secret, token_url.strip(), client_id.strip())
-    if method == Method.OAUTH and scope.strip():
-        public["scope"] = scope.strip()
-    if method == Method.KEY_PAIR:
-        pair = _pair_of(secret) if secret.strip() else new_key_pair()
-        secret = pair.private
-        public = {"public_key": pair.public, "fingerprint": pair.fingerprint}
+    given = Given(
+        method=method,
+        login_name=login_name.strip(),
+        secret=secret,
+        token_url=token_url.strip(),
+        client_id=client_id.strip(),
+        scope=scope.strip(),
+        provider=provider.strip().upper(),
+        source=source,
+        reference={k: v.strip() for k, v in (reference or {}).items() if v.strip()},
+    )
+    refuse_what_cannot_work(given)
+    secret, public = _secret_and_public(given)
     with transaction.atomic():
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         found = Credential.objects.filter(connection=row).first()
         before = _said(found) if found else None
         credential = found or Credential(connection=row)
-        credential.method, credential.login_name = method, login_name
+        credential.method, credential.login_name = given.method, given.login_name
+        credential.source, credential.reference = given.source, given.reference
         credential.secret, credential.public = secret, public
+        credential.slot = 1
         credential.changed_at = timezone.now()
         credential.save()
         # A test of the old credential says nothing about this one.
@@ -112,41 +137,29 @@ def _said(credential: Credential) -> dict[str, Any]:
     return {
         "method": credential.method,
         "login_name": credential.login_name,
+        "source": credential.source,
+        **({"reference": credential.reference} if credential.reference else {}),
         **{k: v for k, v in credential.public.items() if k != "public_key"},
     }
 
 
-def _checked(
-    method: str, login_name: str, secret: str, token_url: str, client_id: str
-) -> dict[str, str]:
-    errors: dict[str, str] = {}
-    if method not in Method.values:
-        errors["method"] = "Choose one of: " + ", ".join(map(str, Method.labels)) + "."
-    if not login_name or len(login_name) > 120:  # noqa: PLR2004  the column's width
-        errors["login_name"] = "Write the Snowflake user that Hoopweb logs in as."
-    if method == Method.PASSWORD and not settings.LOCAL:
-        errors["method"] = (
-            "A password works only in local mode: Snowflake itself is ending password sign-in for "
-            "services. Choose a key pair."
-        )
-    if method in {Method.PAT, Method.PASSWORD, Method.OAUTH} and not secret.strip():
-        errors |= {"secret": "This method needs its secret. It is sealed and never shown again."}
-    if method == Method.OAUTH:
-        errors |= _oauth_errors(token_url, client_id)
-    if errors:
-        raise InvalidRequest("The credential cannot be used like this.", errors=errors)
-    return {"token_url": token_url, "client_id": client_id} if method == Method.OAUTH else {}
-
-
-def _oauth_errors(token_url: str, client_id: str) -> dict[str, str]:
-    errors: dict[str, str] = {}
-    try:
-        outgoing.checked_url(token_url)
-    except outgoing.AddressRefused as error:
-        errors["token_url"] = str(error)
-    if not client_id:
-        errors["client_id"] = "Write the client id that the provider gave to Hoopweb."
-    return errors
+def _secret_and_public(given: Given) -> tuple[str, dict[str, str]]:
+    """What is sealed, and what may be told."""
+    elsewhere = given.source != Source.SEALED
+    found = read_reference(given) if elsewhere else given.secret
+    public: dict[str, str] = {}
+    match given.method:
+        case Method.KEY_PAIR:
+            pair = _pair_of(found) if found.strip() else new_key_pair()
+            found = pair.private
+            public = {"public_key": pair.public, "fingerprint": pair.fingerprint}
+        case Method.OAUTH:
+            public = {"token_url": given.token_url, "client_id": given.client_id}
+            if given.scope:
+                public["scope"] = given.scope
+        case Method.WORKLOAD:
+            public = {"provider": given.provider}
+    return "" if elsewhere else found, public
 
 
 def _pair_of(pem: str) -> KeyPair:

@@ -5,9 +5,14 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from django.db import DatabaseError
+from django.db import connection as database
+
+from connections import references
 from connections.judge import Ruleset, SessionContext
 from connections.models import Catalogue as CatalogueRow
 from connections.models import Connection, Credential
+from connections.services.given import reference_of
 from connections.sql.catalogue import Catalogue
 from connections.upstream.types import Method, Target
 from hoopweb.lib.crypto import CryptoError
@@ -89,25 +94,21 @@ def context_for(connection: Connection) -> SessionContext:
     )
 
 
-def target_for(connection: Connection) -> Target:
-    """Where and as whom to log in, with the secret opened: keep it no longer than the login."""
+def target_for(connection: Connection, *, fresh: bool = False) -> Target:
+    """Where and as whom to log in, with the secret opened: keep it no longer than the login.
+
+    ``fresh`` reads a secret that lies elsewhere anew. Raises HoopwebError with the cure.
+    """
     credential = Credential.objects.filter(connection=connection).first()
     if credential is None:
         raise HoopwebError(
             f"The connection {connection.name} has no credential yet, so nothing can be sent. "
             "An admin sets one under Connections."
         )
-    try:
-        secret = credential.secret
-    except CryptoError as error:
-        raise HoopwebError(
-            f"The credential of {connection.name} cannot be opened with the keys of this process. "
-            "Give HOOPWEB_KEYS the key that sealed it, or set the credential again."
-        ) from error
     return Target(
         account=connection.account,
         login_name=credential.login_name,
-        secret=secret,
+        secret=_secret_of(connection, credential, fresh=fresh),
         method=Method(credential.method),
         host=connection.host,
         port=connection.port,
@@ -119,4 +120,40 @@ def target_for(connection: Connection) -> Target:
         oauth_client_id=credential.public.get("client_id", ""),
         oauth_token_url=credential.public.get("token_url", ""),
         oauth_scope=credential.public.get("scope", ""),
+        workload_provider=credential.public.get("provider", ""),
+        renewed=None if fresh else lambda: _renewed(connection),
     )
+
+
+def _secret_of(connection: Connection, credential: Credential, *, fresh: bool) -> str:
+    if credential.source != Credential.Source.SEALED:
+        try:
+            return references.resolve(
+                reference_of(credential.source, credential.reference), fresh=fresh
+            )
+        except (references.ReferenceRefused, references.ReferenceUnavailable) as error:
+            raise HoopwebError(
+                f"The credential of {connection.name} lies elsewhere and cannot be read: {error}"
+            ) from None
+    try:
+        secret: str = credential.secret
+    except CryptoError as error:
+        raise HoopwebError(
+            f"The credential of {connection.name} cannot be opened with the keys of this process. "
+            "Give HOOPWEB_KEYS the key that sealed it, or set the credential again."
+        ) from error
+    return secret
+
+
+def _renewed(connection: Connection) -> Target | None:
+    """The target with the credential as it is now, for a login that was refused.
+
+    Runs in a thread of the login, which keeps no connection to the database afterwards.
+    """
+    try:
+        return target_for(connection, fresh=True)
+    except (HoopwebError, DatabaseError):
+        return None
+    finally:
+        if not database.in_atomic_block:
+            database.close()
