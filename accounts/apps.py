@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.apps import apps as registry
 from django.db.models.signals import post_migrate
 
 
@@ -14,8 +15,10 @@ class AccountsConfig(AppConfig):
         post_migrate.connect(_install_default_rule, sender=self)
 
 
-def _install_default_rule(*, apps: Any, **_: Any) -> None:
-    """Whenever the tables were made: also when a command goes back to before this one."""
+def _install_default_rule(*, apps: Any = registry, **_: Any) -> None:
+    """Whenever the tables were made or emptied, which names no registry: also when a command goes
+    back to before this one.
+    """
     from accounts.services.mapping import install_default
 
     try:
