@@ -1,16 +1,34 @@
 """Every console page needs a signed-in person, unless it says otherwise."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
 
 def public(view: Any) -> Any:
     """Mark a view that anyone may open."""
     view.public = True
     return view
+
+
+def there_if(setting: str) -> Callable[[Any], Any]:
+    """A view that is not there, whatever the method, unless ``setting`` is set."""
+
+    def decorate(view: Any) -> Any:
+        @wraps(view)
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not getattr(settings, setting):
+                raise Http404
+            answer: HttpResponse = view(request, *args, **kwargs)
+            return answer
+
+        return inner
+
+    return decorate
 
 
 class SignInRequired:

@@ -24,8 +24,8 @@ LEEWAY_SECONDS = 30
 LONGEST = 16 * 1024
 _RSA_BITS = 2048
 # What a token may call itself. An ID token has no other name than "JWT": its audience tells it.
-_TYPES = {"jwt", "at+jwt", "application/at+jwt"}
-_REQUIRED = ("iss", "aud", "exp", "iat", "sub")
+TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
+REQUIRED = ("iss", "aud", "exp", "iat", "sub")
 
 Key = Mapping[str, Any]
 
@@ -78,7 +78,7 @@ class Unverified:
         return found[0] if len(found) == 1 else None
 
 
-def read(text: str) -> Unverified:
+def read(text: str, *, types: Collection[str] = TYPES) -> Unverified:
     """Take a token apart. Raises NotSigned for what cannot be one of those accepted here."""
     if len(text) > LONGEST:
         raise NotSigned("too_large")
@@ -89,7 +89,7 @@ def read(text: str) -> Unverified:
     header, claims = whole["header"], whole["payload"]
     kind = header.get("typ", "JWT")
     # Extensions that must be understood are not; keys and addresses in the header are not read.
-    if not isinstance(kind, str) or kind.lower() not in _TYPES or "crit" in header:
+    if not isinstance(kind, str) or kind.lower() not in types or "crit" in header:
         raise NotSigned("wrong_type")
     kid = header.get("kid")
     if kid is not None and not isinstance(kid, str):
@@ -104,7 +104,7 @@ def claims_of(
     algorithm: str,
     issuer: str,
     audiences: Sequence[str],
-    required: Sequence[str] = _REQUIRED,
+    required: Sequence[str] = REQUIRED,
 ) -> dict[str, Any]:
     """The claims of a token that ``key`` signed, for us, now. Raises NotSigned for any other."""
     try:

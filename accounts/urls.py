@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.views import agents, oidc, people, profile, roles, sign_in, tokens
+from accounts.views import agents, oidc_sign_out, people, profile, roles, sign_in, tokens
 
 app_name = "accounts"
 
@@ -10,7 +10,7 @@ _TOKEN = f"{_AGENT}/tokens/<uuid:token_id>"
 urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="sign-in"),
     # First, because it also ends the provider's session; whom that concerns not, it hands on.
-    path("sign-out/", oidc.sign_out, name="sign-out"),
+    path("sign-out/", oidc_sign_out.sign_out, name="sign-out"),
     path("profile/", profile.profile, name="profile"),
     path("profile/password/", profile.password, name="password"),
     path("profile/browsers/<uuid:sign_in_id>/end/", profile.end_sign_in, name="end-sign-in"),

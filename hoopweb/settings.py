@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "accounts.oidc.renewal.Renewal",
     "accounts.middleware.SignInRequired",
 ]
 
@@ -237,6 +238,8 @@ OIDC_SCOPES = env.words("OIDC_SCOPES", "openid,email,profile")
 OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
 # Whom somebody asks who may sign in and has no place here: a name, a mail or an https address.
 ACCESS_CONTACT = env.text("ACCESS_CONTACT")
+# How often the provider is asked whether its session still lasts; 0: never.
+OIDC_RENEW_MINUTES = env.number("OIDC_RENEW_MINUTES", 15)
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 if OIDC_ISSUER:
     AUTHENTICATION_BACKENDS.append("accounts.oidc.backend.Backend")

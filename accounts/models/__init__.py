@@ -19,6 +19,7 @@ from accounts.models.people import (
     Team,
     User,
 )
+from accounts.models.providers import Newcomer, SamlSignIn, TakenToken
 
 __all__ = [
     "Agent",
@@ -33,9 +34,12 @@ __all__ = [
     "Issuer",
     "IssuerKind",
     "MappingRule",
+    "Newcomer",
     "RoleGrant",
+    "SamlSignIn",
     "SignIn",
     "SignInAttempt",
+    "TakenToken",
     "Team",
     "User",
 ]

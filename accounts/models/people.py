@@ -290,6 +290,17 @@ class SignInQuerySet(models.QuerySet["SignIn"]):
         BrowserSession.objects.filter(session_key__in=keys).delete()
         return self.model.objects.filter(session_key__in=keys).update(ended_at=timezone.now())
 
+    def by_provider(self, issuer: str, *, subject: str = "", session: str = "") -> "SignInQuerySet":
+        """Those that a provider vouched for: of one subject, of one of its sessions, or both.
+
+        Without either: none, rather than everybody.
+        """
+        if not issuer or not (subject or session):
+            return self.none()
+        found = self.filter(issuer=issuer)
+        found = found.filter(subject=subject) if subject else found
+        return found.filter(provider_session=session) if session else found
+
     def end_all_of(self, user: User, *, keep: str | None = None) -> int:
         found = self.filter(user=user)
         return (found.exclude(session_key=keep) if keep else found).end()
@@ -305,11 +316,17 @@ class SignIn(models.Model):
     address = models.GenericIPAddressField(null=True, blank=True)
     client = models.CharField(max_length=300, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    # As the provider knows this sign-in; empty for a local account. The database fills them in,
+    # so that an older version can still write here while both run.
+    issuer = models.CharField(max_length=300, blank=True, db_default="")
+    subject = models.CharField(max_length=255, blank=True, db_default="")
+    provider_session = models.CharField(max_length=255, blank=True, db_default="")
 
     objects = SignInQuerySet.as_manager()
 
     class Meta:
         ordering = ["-at"]
+        indexes = [models.Index(fields=["issuer", "subject"], name="sign_in_identity")]
 
     def __str__(self) -> str:
         return f"{self.user} at {self.at:%Y-%m-%d %H:%M}"

@@ -15,6 +15,9 @@ from accounts.models import User
 from accounts.oidc import id_token, people, provider
 from accounts.oidc.refusal import ProviderUnreachable, SignInRefused
 
+# How Django names this backend in a browser's session.
+BACKEND = "accounts.oidc.backend.Backend"
+
 
 def library_setting(name: str, *default: Any) -> Any:
     """A setting of the library, from ours or from the provider's own description."""
@@ -63,13 +66,15 @@ class Backend(OIDCAuthenticationBackend):  # type: ignore[misc]
         return provider.json_of(answer)
 
     def verify_token(self, token: str, **kwargs: Any) -> dict[str, Any]:
-        return id_token.verify(
+        claims = id_token.verify(
             token or "",
             keys=lambda fresh: provider.keys(fresh=fresh),
             issuer=settings.OIDC_ISSUER,
             client_id=settings.OIDC_CLIENT_ID,
             nonce=kwargs.get("nonce") or "",
         )
+        self.request.oidc_claims = claims  # for the view: whose session it is
+        return claims
 
     def store_tokens(self, access_token: str, id_token: str) -> None:  # noqa: ARG002
         """The access token is of no use later. The ID token is for signing out (the view)."""

@@ -1,7 +1,7 @@
 """Whether an ID token is the provider's word, for us, now, and about this very sign-in."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from accounts import signed
@@ -22,19 +22,38 @@ def verify(token: str, *, keys: Keys, issuer: str, client_id: str, nonce: str) -
 
     ``keys(False)`` are the keys as remembered, ``keys(True)`` as the provider has them now.
     """
+    claims = signed_claims(token, keys=keys, issuer=issuer, client_id=client_id)
+    if not nonce or not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+        raise _refused("wrong_nonce")
+    return claims
+
+
+def signed_claims(
+    token: str,
+    *,
+    keys: Keys,
+    issuer: str,
+    client_id: str,
+    types: Collection[str] = signed.TYPES,
+    required: Sequence[str] = signed.REQUIRED,
+) -> dict[str, Any]:
+    """What the provider signed for this client and for now. Raises SignInRefused otherwise."""
     try:
-        found = signed.read(token)
+        found = signed.read(token, types=types)
         key = found.key_among(keys(False), ALGORITHMS) or found.key_among(keys(True), ALGORITHMS)
         if key is None:
             raise _refused("unknown_key")
         claims = signed.claims_of(
-            token, key, algorithm=found.algorithm, issuer=issuer, audiences=[client_id]
+            token,
+            key,
+            algorithm=found.algorithm,
+            issuer=issuer,
+            audiences=[client_id],
+            required=required,
         )
     except signed.NotSigned as error:
         raise _refused(error.why) from error
     _ours(claims, client_id)
-    if not nonce or not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
-        raise _refused("wrong_nonce")
     return claims
 
 

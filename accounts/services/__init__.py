@@ -9,6 +9,7 @@ from accounts.services.agents import (
     enable_agent,
     update_agent,
 )
+from accounts.services.consoles import Ended, end_by_provider, take_once
 from accounts.services.people import (
     change_password,
     create_user,
@@ -17,7 +18,16 @@ from accounts.services.people import (
     set_teams,
 )
 from accounts.services.roles import create_team, grant_role, revoke_role
-from accounts.services.sign_in import end_sign_in, keep_sign_in, sign_in, sign_out
+from accounts.services.sign_in import (
+    Vouched,
+    end_here,
+    end_sign_in,
+    keep_sign_in,
+    record_refusal,
+    sign_in,
+    sign_in_by_provider,
+    sign_out,
+)
 from accounts.services.tokens import (
     DEFAULT_DAYS,
     IssuedToken,
@@ -29,7 +39,9 @@ from accounts.services.tokens import (
 
 __all__ = [
     "DEFAULT_DAYS",
+    "Ended",
     "IssuedToken",
+    "Vouched",
     "change_password",
     "create_agent",
     "create_team",
@@ -38,16 +50,21 @@ __all__ = [
     "disable_user",
     "enable_agent",
     "enable_user",
+    "end_by_provider",
+    "end_here",
     "end_sign_in",
     "grant_role",
     "issue_token",
     "keep_sign_in",
     "max_days",
+    "record_refusal",
     "revoke_role",
     "revoke_token",
     "rotate_token",
     "set_teams",
     "sign_in",
+    "sign_in_by_provider",
     "sign_out",
+    "take_once",
     "update_agent",
 ]

@@ -1,7 +1,8 @@
-"""Signing in to the console with a local account, and out again."""
+"""Signing in to the console, with a local account or at a provider's word, and out again."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from django.conf import settings
 from django.contrib import auth
@@ -30,6 +31,16 @@ class SignInResult:
 
     outcome: Outcome
     user: User | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """A provider's word for somebody: its own names for who that is, and for its session."""
+
+    how: str
+    issuer: str
+    subject: str
+    session: str = ""
 
 
 def sign_in(*, request: HttpRequest, name: str, password: str) -> SignInResult:
@@ -70,6 +81,73 @@ def sign_in(*, request: HttpRequest, name: str, password: str) -> SignInResult:
     return SignInResult(Outcome.WELCOME, user)
 
 
+def sign_in_by_provider(
+    *, request: HttpRequest, user: User, backend: str, vouched: Vouched
+) -> None:
+    """Sign this browser in as who the provider says. ``backend`` finds the person from now on."""
+    address = address_of(request)
+    with transaction.atomic():
+        auth.login(request, user, backend=backend)
+        keep_sign_in(request=request, user=user, vouched=vouched)
+        audit(
+            actor=actor_of(user),
+            action="sign-in",
+            kind="person",
+            object_id=str(user.pk),
+            object_name=str(user),
+            after={
+                "by": vouched.how,
+                "issuer": vouched.issuer,
+                "teams": sorted(user.teams.values_list("slug", flat=True)),
+            },
+            address=address,
+        )
+
+
+def end_here(*, request: HttpRequest, why: str) -> None:
+    """End this browser's session at the provider's word."""
+    user = request.user
+    if isinstance(user, User):
+        with transaction.atomic():
+            SignIn.objects.filter(session_key=request.session.session_key).end()
+            audit(
+                actor=actor_of(None),
+                action="sign-out",
+                kind="person",
+                object_id=str(user.pk),
+                object_name=str(user),
+                after={"by": why},
+                address=address_of(request),
+            )
+    auth.logout(request)
+
+
+def record_refusal(
+    *,
+    why: str,
+    by: str,
+    user: User | None,
+    subject: str = "",
+    groups: list[str] | None = None,
+    address: str | None = None,
+) -> None:
+    """Keep that somebody did not get in by a provider, and for which reason."""
+    after: dict[str, Any] = {"why": why, "by": by}
+    if subject:
+        after["subject"] = subject
+    if groups is not None:
+        after["groups"] = groups[:100]
+    audit(
+        actor={"kind": "anonymous", "name": str(user) if user else "unknown"},
+        action="sign-in-refused",
+        kind="person",
+        object_id=str(user.pk) if user else "",
+        object_name=str(user) if user else "",
+        after=after,
+        address=address,
+    )
+
+
 def sign_out(*, request: HttpRequest) -> None:
     """End this browser's session."""
     user = request.user
@@ -87,15 +165,26 @@ def sign_out(*, request: HttpRequest) -> None:
     auth.logout(request)
 
 
-def keep_sign_in(*, request: HttpRequest, user: User) -> None:
-    """Follow this browser's session to its new key, which a changed password gives it."""
+def keep_sign_in(*, request: HttpRequest, user: User, vouched: Vouched | None = None) -> None:
+    """Follow this browser's session to its new key, and the provider's session to its new name."""
     request.session.save()
-    SignIn.objects.get_or_create(
+    said = (
+        {
+            "issuer": vouched.issuer,
+            "subject": vouched.subject,
+            "provider_session": vouched.session[:255],
+        }
+        if vouched
+        else {}
+    )
+    SignIn.objects.update_or_create(
         session_key=request.session.session_key,
-        defaults={
+        defaults=said,
+        create_defaults={
             "user": user,
             "address": address_of(request),
             "client": _client_of(request),
+            **said,
         },
     )
 

@@ -56,6 +56,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         "next": target,
         "provider_url": _provider_url(),
         "signed_out": request.GET.get("signed-out") == "1",
+        "ended": request.GET.get("ended") == "1",
     }
     response = render(request, "accounts/sign_in.html", context, status=status)
     if status == 429:  # noqa: PLR2004

@@ -61,8 +61,8 @@ def provider_modules():
 
 
 @contextlib.contextmanager
-def running_provider(modules, directory, site):
-    """A provider that knows the console at ``site``; its issuer."""
+def running_provider(modules, directory, site, **client):
+    """A provider that knows the console at ``site``, with more about it as a client; its issuer."""
     # Beside its modules, as node looks them up.
     for name in ("package.json", "provider.js"):
         shutil.copy(HERE / name, directory)
@@ -77,6 +77,7 @@ def running_provider(modules, directory, site):
             "client_secret": CLIENT_SECRET,
             "redirect_uris": [f"{site}/oidc/callback/"],
             "post_logout_redirect_uris": [f"{site}/sign-in/?signed-out=1"],
+            **client,
         },
     }
 
@@ -149,8 +150,9 @@ class _Form(HTMLParser):
 class Browser:
     """Follows the provider's pages until they lead back to the console."""
 
-    def __init__(self):
+    def __init__(self, site=SITE):
         self.session = requests.Session()
+        self.site = site
 
     def walk(self, url, **typed):
         """The address of the console that the provider's pages end at."""
@@ -158,17 +160,21 @@ class Browser:
         for _ in range(20):
             if answer.is_redirect:
                 url = urljoin(answer.url, answer.headers["Location"])
-                if url.startswith(SITE):
+                if url.startswith(self.site):
                     return url
                 answer = self.session.get(url, allow_redirects=False, timeout=10)
                 continue
-            form = _Form(answer.text)
-            assert form.action, answer.text
-            fields = {**form.fields, **{k: v for k, v in typed.items() if k in form.fields}}
-            answer = self.session.post(
-                urljoin(answer.url, form.action), data=fields, allow_redirects=False, timeout=10
-            )
+            answer = self.submit(answer, follow=False, **typed)
         raise AssertionError("the provider does not come to an end")
+
+    def submit(self, answer, *, follow=True, **typed):
+        """What comes after the first form of a page."""
+        form = _Form(answer.text)
+        assert form.action, answer.text
+        fields = {**form.fields, **{k: v for k, v in typed.items() if k in form.fields}}
+        return self.session.post(
+            urljoin(answer.url, form.action), data=fields, allow_redirects=follow, timeout=10
+        )
 
 
 @pytest.fixture

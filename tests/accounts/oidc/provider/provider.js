@@ -25,6 +25,9 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       groups: people[id] ?? [],
     }),
   }),
+  features: { backchannelLogout: { enabled: true } },
+  // It refuses to call this very machine, where the console of a test is.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   cookies: { keys: ["only for tests"] },
 });
 
