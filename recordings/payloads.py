@@ -33,14 +33,14 @@ def digest_of(content: bytes, key: bytes) -> str:
     return hmac.new(key, content, sha256).hexdigest()
 
 
-def _context(payload_id: UUID) -> str:
+def context_of(payload_id: UUID) -> str:
     return f"recordings.payload:{payload_id}"
 
 
 def pack(payload_id: UUID, content: bytes) -> tuple[str, bytes]:
     """The digest of ``content``, and its sealed form, bound to this payload."""
     key = secrets.token_bytes(_KEY)
-    sealed = crypto.seal(key + zlib.compress(content, 6), context=_context(payload_id))
+    sealed = crypto.seal(key + zlib.compress(content, 6), context=context_of(payload_id))
     return digest_of(content, key), sealed
 
 
@@ -51,7 +51,7 @@ def unpack(payload_id: UUID, sealed: bytes, *, digest: str, size: int) -> tuple[
     have the digest and size that were recorded.
     """
     try:
-        clear = crypto.unseal(sealed, context=_context(payload_id))
+        clear = crypto.unseal(sealed, context=context_of(payload_id))
         # One byte more than promised is enough to know, whatever a bomb would unpack to.
         content = zlib.decompressobj().decompress(clear[_KEY:], size + 1)
     except crypto.CryptoError as error:

@@ -29,9 +29,21 @@ def read_payload(payload: Payload) -> bytes:
 def open_payload(payload: Payload) -> tuple[bytes, bytes]:
     """The clear content, and the key under which its digest can be checked by anyone."""
     if payload.stored:
-        sealed = payloads.read_outside(payload.stored)
+        sealed = _outside(payload)
     elif payload.body is not None:
         sealed = bytes(payload.body)
     else:
         raise payloads.PayloadDamagedError(f"payload {payload.pk} has no body")
     return payloads.unpack(payload.pk, sealed, digest=payload.digest, size=payload.size)
+
+
+def _outside(payload: Payload) -> bytes:
+    name = payload.stored
+    try:
+        return payloads.read_outside(name)
+    except payloads.PayloadDamagedError:
+        # It may have been sealed again, and moved, since the row was read.
+        payload.refresh_from_db(fields=["stored"])
+        if payload.stored == name:
+            raise
+        return payloads.read_outside(payload.stored)
