@@ -37,10 +37,6 @@ _WHY: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
     (jwt.InvalidSignatureError, "wrong_signature"),
     (jwt.MissingRequiredClaimError, "incomplete_token"),
 )
-# Reasons that only a token with a right signature can have.
-GENUINE = frozenset(
-    {"wrong_audience", "expired_token", "token_not_yet_valid", "incomplete_token", "too_long_lived"}
-)
 
 
 class NotSigned(Exception):

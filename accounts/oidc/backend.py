@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from mozilla_django_oidc.utils import import_from_settings
 
-from accounts.authentication import address_of
+from accounts.addresses import address_of
 from accounts.models import User
 from accounts.oidc import id_token, people, provider
 from accounts.oidc.refusal import ProviderUnreachable, SignInRefused

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from accounts import attempts
-from accounts.authentication import address_of
+from accounts.addresses import address_of
 from accounts.models import SignIn, User
 from accounts.services.acting import actor_of
 from hoopweb.lib.errors import NotAllowed

@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.forms import BaseForm
 from django.http import HttpRequest, QueryDict
 
-from accounts.authentication import address_of
+from accounts.addresses import address_of
 from accounts.models import RoleGrant, User
 from accounts.principal import Role
 from hoopweb.lib.errors import HoopwebError

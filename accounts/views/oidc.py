@@ -16,7 +16,7 @@ from mozilla_django_oidc.views import (
 )
 
 from accounts import attempts, services
-from accounts.authentication import address_of
+from accounts.addresses import address_of
 from accounts.middleware import public
 from accounts.oidc.backend import BACKEND, library_setting
 from accounts.oidc.refusal import ProviderUnreachable, SignInRefused

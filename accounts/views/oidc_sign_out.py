@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from accounts import attempts, services
-from accounts.authentication import address_of
+from accounts.addresses import address_of
 from accounts.middleware import public, there_if
 from accounts.models import User
 from accounts.oidc import logout_token, provider

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import seams, services
-from accounts.authentication import address_of
+from accounts.addresses import address_of
 from accounts.forms import ChangePasswordForm
 from accounts.models import Agent, RoleGrant, SignIn
 from accounts.views import common

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from accounts import attempts, contact, services
-from accounts.authentication import address_of
+from accounts.addresses import address_of
 from accounts.oidc.refusal import SignInRefused
 
 _TOO_MANY = (

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest
 
-from accounts.authentication import address_of
+from accounts.addresses import address_of
 from accounts.models import RoleGrant, User
 from accounts.principal import Role
 from connections.models import Connection

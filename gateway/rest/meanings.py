@@ -23,7 +23,8 @@ MEANINGS: dict[E, Meaning] = {
     E.NOT_AUTHENTICATED: Meaning(
         401,
         "There was no token, or one that is unknown, mistyped, expired or revoked.",
-        "Send `Authorization: Bearer hwa_…`. The agent's owner issues tokens under Agents.",
+        "Send `Authorization: Bearer …` with an agent token (`hwa_…`), which the agent's owner "
+        "issues under Agents, or with a JWT of an issuer that an admin has set up.",
     ),
     E.NOT_ALLOWED: Meaning(
         403,
@@ -92,6 +93,11 @@ MEANINGS: dict[E, Meaning] = {
     E.STORE_UNAVAILABLE: Meaning(
         503,
         "Nothing can be recorded, so nothing runs.",
+        "Try again after `Retry-After` seconds with the same Idempotency-Key: it runs once.",
+    ),
+    E.PROVIDER_UNAVAILABLE: Meaning(
+        503,
+        "The issuer of your token does not answer, so its keys are not known now.",
         "Try again after `Retry-After` seconds with the same Idempotency-Key: it runs once.",
     ),
     E.INTERNAL: Meaning(

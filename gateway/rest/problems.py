@@ -2,6 +2,7 @@
 
 import traceback
 import uuid
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -35,6 +36,7 @@ TITLES = {
     ErrorCode.STATEMENT_DENIED: "The statement was denied",
     ErrorCode.UPSTREAM_FAILED: "Snowflake refused the statement",
     ErrorCode.STORE_UNAVAILABLE: "The recorder is not available",
+    ErrorCode.PROVIDER_UNAVAILABLE: "The identity provider is not available",
     ErrorCode.INTERNAL: "Something failed on our side",
 }
 _CODES = {
@@ -50,6 +52,12 @@ _CODES = {
 }
 
 
+# Seconds after which the same request may do.
+_RETRY_AFTER = {
+    ErrorCode.STORE_UNAVAILABLE: "2",
+    ErrorCode.PROVIDER_UNAVAILABLE: "30",
+    ErrorCode.TOO_MANY_REQUESTS: "60",
+}
 PROBLEM = "application/problem+json"
 
 
@@ -117,8 +125,10 @@ def _own(exc: HoopwebError) -> Response:
     if name := fields.pop("field", None):
         fields["errors"] = [{"field": str(name), "detail": exc.detail}]
     answer = problem(exc.code, exc.status, exc.detail, **fields)
-    if exc.code == ErrorCode.STORE_UNAVAILABLE:
-        answer["Retry-After"] = "2"
+    if exc.code in _RETRY_AFTER:
+        answer["Retry-After"] = _RETRY_AFTER[exc.code]
+    if exc.status == HTTPStatus.UNAUTHORIZED:
+        answer["WWW-Authenticate"] = 'Bearer realm="hoopweb", error="invalid_token"'
     return answer
 
 

@@ -78,18 +78,19 @@ class DoorSchema(AutoSchema):
         return schema
 
 
-class AgentTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How an agent proves itself."""
 
-    target_class = "accounts.authentication.AgentTokenAuthentication"
+    target_class = "accounts.authentication.BearerAuthentication"
     name = "agentToken"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:  # noqa: ARG002
         return {
             "type": "http",
             "scheme": "bearer",
-            "bearerFormat": "hwa_…",
-            "description": "An agent token. Its owner issues it under Agents; it is shown once.",
+            "bearerFormat": "hwa_… or JWT",
+            "description": "An agent token, which its owner issues under Agents, or a JWT of an "
+            "issuer that an admin has set up under Settings.",
         }
 
 

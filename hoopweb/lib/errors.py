@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     STATEMENT_DENIED = "statement-denied"
     UPSTREAM_FAILED = "upstream-failed"
     STORE_UNAVAILABLE = "store-unavailable"
+    PROVIDER_UNAVAILABLE = "provider-unavailable"
     INTERNAL = "internal"
 
 

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.authentication import address_of
+from accounts.addresses import address_of
 from accounts.models import Agent, User
 from accounts.principal import Principal, TokenScope
 from connections import services
