@@ -7,6 +7,7 @@ columns in the same order. Nothing above the subquery can tell or reach what was
 from collections.abc import Callable, Mapping
 
 from sqlglot import ErrorLevel, exp
+from sqlglot.dialects.dialect import Dialect
 
 from connections.sql.names import quoted
 from connections.sql.scope import TableScan
@@ -47,7 +48,13 @@ def render(tree: exp.Expr, prefix: str = "") -> str:
 
     Raises UnsupportedError where the text would say less than the tree.
     """
-    text: str = tree.sql(
-        dialect="snowflake", comments=False, copy=False, unsupported_level=ErrorLevel.RAISE
-    )
-    return prefix + text
+    generator = _SNOWFLAKE.generator(comments=False, unsupported_level=ErrorLevel.RAISE)
+    # The generator would first rebuild each SELECT, for texts of other dialects: FLATTEN in a
+    # subquery of the select list becomes joins around it. What was judged is rendered as it stands.
+    handlers = dict(generator._dispatch)  # noqa: SLF001 - there is no public way
+    handlers[exp.Select] = type(generator).select_sql
+    generator._dispatch = handlers  # noqa: SLF001
+    return prefix + generator.generate(tree, copy=False)
+
+
+_SNOWFLAKE = Dialect.get_or_raise("snowflake")
