@@ -17,7 +17,7 @@ from accounts import networks, provider_tokens, tokens
 from accounts.addresses import address_of
 from accounts.bearer import Bearer, BearerRefused, TooManyRefused
 from accounts.models import Agent, AgentIdentity, AgentToken, User
-from accounts.principal import Principal
+from accounts.principal import Principal, PrincipalKind
 from hoopweb.lib import rate
 from recordings.services import audit
 from recordings.services.trail import plain_address
@@ -77,6 +77,31 @@ class ConsoleSessionAuthentication(SessionAuthentication):
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
         return 'Bearer realm="hoopweb"'
+
+
+def still_holds(principal: Principal) -> bool:
+    """Whether what a principal showed still opens anything: asked of the database each time.
+
+    For doors that keep a request or a session open for longer than one look.
+    """
+    if principal.kind == PrincipalKind.PERSON:
+        return User.objects.filter(pk=principal.id, is_active=True).exists()
+    agents = Agent.objects.filter(pk=principal.id, is_active=True, owner__is_active=True)
+    if not agents.exists() or was_revoked(principal.token):
+        return False
+    over = AgentToken.objects.filter(key_id=principal.token, expires_at__lte=timezone.now())
+    return not over.exists()
+
+
+def was_revoked(token: str) -> bool:
+    """Whether what ``Principal.token`` names, an agent token or an identity at an issuer, was
+    taken back. Never so for a principal that has none.
+    """
+    if not token:
+        return False
+    if len(token) == tokens.KEY_ID:
+        return not AgentToken.objects.filter(key_id=token, revoked_at=None).exists()
+    return not AgentIdentity.objects.filter(pk=token, issuer__is_active=True).exists()
 
 
 def principal_by_token(token: AgentToken, *, address: str | None = None) -> Principal:

@@ -16,7 +16,7 @@ from hoopweb.lib import crypto
 
 PREFIX = "hwa"
 _ALPHABET = string.ascii_letters + string.digits
-_KEY_ID = 12
+KEY_ID = 12
 _SECRET = 36
 _CHECKSUM = 6
 
@@ -46,7 +46,7 @@ def _checksum(text: str) -> str:
 
 def make() -> NewToken:
     """A fresh token with its digest under the first pepper."""
-    key_id, secret = _random(_KEY_ID), _random(_SECRET)
+    key_id, secret = _random(KEY_ID), _random(_SECRET)
     body = f"{PREFIX}_{key_id}_{secret}"
     text = body + _checksum(body)
     peppers = crypto.KeyRing.parse(settings.TOKEN_PEPPERS)
@@ -61,7 +61,7 @@ def make() -> NewToken:
 def key_id_of(text: str) -> str | None:
     """The key id of a well-formed token, or None: a mistyped one costs no look-up."""
     parts = text.split("_")
-    if len(parts) != 3 or parts[0] != PREFIX or len(parts[1]) != _KEY_ID:  # noqa: PLR2004
+    if len(parts) != 3 or parts[0] != PREFIX or len(parts[1]) != KEY_ID:  # noqa: PLR2004
         return None
     if len(parts[2]) != _SECRET + _CHECKSUM or _checksum(text[:-_CHECKSUM]) != text[-_CHECKSUM:]:
         return None

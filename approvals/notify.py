@@ -7,6 +7,7 @@ import asyncio
 import atexit
 import os
 import threading
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,8 @@ _PAUSE = 2.0
 # What cannot be said is forgotten: browsers ask again after a gap.
 _MOST = 10_000
 _LAST_WORDS = 1.0
+
+_ACCESS = "access"
 
 Word = tuple[str, str, str]
 
@@ -97,6 +100,8 @@ async def _send(words: list[Word]) -> None:
         raise RuntimeError("no channel layer is configured")
     for group, kind, row_id in words:
         message: dict[str, Any] = {"type": "row.changed", "kind": kind, "id": row_id}
+        if kind == _ACCESS:
+            message = {"type": "access.changed"}
         async with asyncio.timeout(_PATIENCE):
             await layer.group_send(group, message)
 
@@ -128,3 +133,10 @@ def row_changed(
     groups |= {person_group(p) for p in people if p is not None}
     words = [(group, kind, str(row_id)) for group in groups]
     transaction.on_commit(lambda: _say(words))
+
+
+def access_changed(people: Iterable[UUID]) -> None:
+    """Tell the open consoles of these people to ask again what they may see; at once, so after
+    the commit.
+    """
+    _say([(person_group(person), _ACCESS, "") for person in people])

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.signals import announce
 from approvals import notify
 from approvals.models import ApprovalRequest, Grant, RequestTransition, Vote
 from approvals.signals import request_decided
@@ -83,17 +84,20 @@ def _tell(request: ApprovalRequest) -> None:
     )
 
 
-def _settle(request: ApprovalRequest, target: RequestState, actor: dict[str, Any]) -> None:
+def _settle(
+    request: ApprovalRequest, target: RequestState, actor: dict[str, Any], reason: str = ""
+) -> None:
     """Move, record, and tell the gateway, all in the caller's transaction."""
     _move(request, target)
+    said = {"reason": reason} if reason else {}
     recordings.append(
         session_id=request.session_id,
         kind=EventKind.APPROVAL_DECIDED,
         actor=actor,
         statement_id=request.statement_id,
-        data={"request_id": str(request.pk), "state": str(target)},
+        data={"request_id": str(request.pk), "state": str(target), **said},
     )
-    request_decided.send(sender=ApprovalRequest, request=request)
+    request_decided.send(sender=ApprovalRequest, request=request, reason=reason)
     _tell(request)
 
 
@@ -254,10 +258,10 @@ def _grant(request: ApprovalRequest, row: Vote, *, minutes: int) -> Grant:
 
 
 @transaction.atomic
-def withdraw(*, request_id: UUID, actor: dict[str, Any]) -> ApprovalRequest:
-    """The one who asked takes the request back."""
+def withdraw(*, request_id: UUID, actor: dict[str, Any], reason: str = "") -> ApprovalRequest:
+    """The one who asked takes the request back, or may no longer ask: then with the reason."""
     request = _lock(request_id)
-    _settle(request, RequestState.WITHDRAWN, actor)
+    _settle(request, RequestState.WITHDRAWN, actor, reason)
     return request
 
 
@@ -332,6 +336,7 @@ def revoke_grant(*, grant_id: UUID, by: User) -> Grant:
     if grant.revoked_at is None:
         grant.revoked_at = timezone.now()
         grant.save(update_fields=["revoked_at"])
+        announce(grants=[grant.pk])
         recordings.audit(
             actor=by.as_principal().as_actor(),
             action="grant-revoked",

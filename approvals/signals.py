@@ -2,5 +2,6 @@
 
 from django.dispatch import Signal
 
-# Sent inside the deciding transaction, with ``request`` (the ApprovalRequest, locked).
+# Sent inside the deciding transaction, with ``request`` (the ApprovalRequest, locked) and
+# ``reason`` (words for the one who asked, or empty).
 request_decided = Signal()

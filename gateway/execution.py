@@ -17,8 +17,6 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
 from django.utils import timezone
 
-from accounts.models import Agent, User
-from accounts.principal import PrincipalKind
 from approvals import services as approvals
 from connections.masking.apply import scan_text
 from connections.models import Connection
@@ -33,7 +31,7 @@ from connections.upstream.errors import (
     UpstreamUnreachable,
 )
 from connections.upstream.types import QueryHandle, QueryResult
-from gateway import records, upstream
+from gateway import records, standing, upstream, waiting
 from gateway.judging import judge_statement
 from gateway.models import Statement
 from gateway.moves import lock, move
@@ -47,6 +45,8 @@ from recordings.kinds import EventKind
 log = structlog.get_logger(__name__)
 WORKER = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 _BEAT = 2.0
+# How soon a running statement hears that it is to stop.
+_LISTEN = 0.2
 # How long a finished result is held while the recorder is away, before the worker gives up and
 # leaves the question to the sweep, which asks Snowflake.
 _RECORDER_PATIENCE = 120.0
@@ -123,8 +123,8 @@ def _hindrance(statement: Statement) -> str | None:
     """Why a queued statement may no longer run, in words for the one who asked."""
     if statement.deadline is not None and statement.deadline <= timezone.now():
         return "The statement's deadline passed before it could run."
-    if not _may_still_use(statement):
-        return "The access that this statement arrived with has ended."
+    if (ended := standing.ended(statement)) is not None:
+        return ended
     hindrance = _rejudge(statement)
     if hindrance is not None:
         return hindrance
@@ -133,23 +133,6 @@ def _hindrance(statement: Statement) -> str | None:
     if statement.grant_id is not None and not approvals.holds(grant_id=statement.grant_id):
         return "The grant that let this statement run was revoked or has ended. Send it again."
     return None
-
-
-def _may_still_use(statement: Statement) -> bool:
-    holder: Agent | User | None
-    if statement.principal_kind == PrincipalKind.AGENT:
-        holder = Agent.objects.select_related("owner").filter(pk=statement.principal_id).first()
-        if holder is None or not holder.is_active or not holder.owner.is_active:
-            return False
-        kept = statement.principal.get("token_connections")
-        limited = None if kept is None else [UUID(c) for c in kept]
-        principal = holder.as_principal(connections=limited)
-    else:
-        holder = User.objects.filter(pk=statement.principal_id, is_active=True).first()
-        if holder is None:
-            return False
-        principal = holder.as_principal()
-    return Connection.objects.usable_by(principal).filter(pk=statement.connection_id).exists()
 
 
 def _rejudge(statement: Statement) -> str | None:
@@ -199,10 +182,12 @@ class _Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
+        waiting.listen(self._id, self.cancelled)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        waiting.forget(self._id)
         self._stop.set()
         self._thread.join()
 
@@ -305,7 +290,7 @@ async def _run(statement: Statement, beat: _Heartbeat) -> QueryResult:
     clean = False
     try:
         await asyncio.to_thread(_in_thread, _note_query_id, statement.pk, handle.query_id)
-        waiting = asyncio.ensure_future(
+        answer = asyncio.ensure_future(
             warm.session.result(
                 handle,
                 max_rows=min(connection.max_rows, settings.RESULT_MAX_ROWS),
@@ -313,12 +298,12 @@ async def _run(statement: Statement, beat: _Heartbeat) -> QueryResult:
             )
         )
         aborted = False
-        while not (await asyncio.wait({waiting}, timeout=0.5))[0]:
+        while not (await asyncio.wait({answer}, timeout=_LISTEN))[0]:
             if beat.cancelled.is_set() and not aborted:
                 aborted = True
                 await warm.session.abort(handle)
         try:
-            result = waiting.result()
+            result = answer.result()
         except UpstreamError as error:
             clean = statement.statement_class in _HARMLESS
             if aborted and error.code == _CANCELLED:

@@ -26,7 +26,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(session__in=Session.objects.visible_to(viewer))
 
     def unfinished(self) -> "StatementQuerySet":
-        return self.exclude(state__in=FINAL)
+        return self.filter(state__in=set(StatementState) - FINAL)
 
 
 class Statement(models.Model):

@@ -4,10 +4,12 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from accounts.signals import Change, access_changed
 from approvals import notify
 from approvals.models import ApprovalRequest
 from approvals.signals import request_decided
 from approvals.states import RequestState
+from gateway import cutting
 from gateway.moves import lock, move
 from gateway.queueing import enqueue
 from gateway.states import StatementState
@@ -24,16 +26,16 @@ _AFTER = {
 
 
 @receiver(request_decided)
-def follow_request(request: ApprovalRequest, **_: Any) -> None:
+def follow_request(request: ApprovalRequest, reason: str = "", **_: Any) -> None:
     """Move the statement as its request was decided, in the same transaction."""
     statement = lock(request.statement_id)
     target = _AFTER[RequestState(request.state)]
-    move(statement, target, **_words(request))
+    move(statement, target, **_words(request, reason))
     if target == StatementState.QUEUED:
         enqueue(statement)
 
 
-def _words(request: ApprovalRequest) -> dict[str, str]:
+def _words(request: ApprovalRequest, reason: str) -> dict[str, str]:
     """The sentence that the one who asked gets to read."""
     if request.state == RequestState.REJECTED:
         vote = request.votes.filter(choice="reject").select_related("reviewer").last()
@@ -44,11 +46,18 @@ def _words(request: ApprovalRequest) -> dict[str, str]:
         text = "Nobody decided in time. Send it again with a new request id if it is still needed."
         return {"error_code": "expired", "error_text": text}
     if request.state == RequestState.WITHDRAWN:
-        return {"error_code": "withdrawn", "error_text": "Withdrawn by the one who sent it."}
+        text = reason or "Withdrawn by the one who sent it."
+        return {"error_code": "withdrawn", "error_text": text}
     if request.state == RequestState.REVOKED:
         text = "The reviewer took the approval back before the statement started."
         return {"error_code": "withdrawn", "error_text": text}
     return {}
+
+
+@receiver(access_changed)
+def follow_access(change: Change, **_: Any) -> None:
+    """End what may no longer go on."""
+    cutting.cut(change)
 
 
 @receiver(event_appended)

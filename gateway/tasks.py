@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from gateway import execution, pipeline, reconciling
+from gateway import cutting, execution, pipeline, reconciling
 from gateway.models import Statement
 from gateway.queueing import enqueue
 from gateway.states import StatementState
@@ -28,6 +28,7 @@ def execute_statement(statement_id: str) -> None:
     structlog.contextvars.bind_contextvars(statement_id=statement_id)
     try:
         execution.execute(UUID(statement_id))
+        cutting.end_after(UUID(statement_id))
     finally:
         structlog.contextvars.clear_contextvars()
 
@@ -36,6 +37,12 @@ def execute_statement(statement_id: str) -> None:
 def reconcile_statement(statement_id: str) -> None:
     """Ask Snowflake what became of a statement."""
     reconciling.reconcile(UUID(statement_id))
+
+
+@shared_task(time_limit=60, soft_time_limit=50)
+def cut_lost() -> int:
+    """End what is open and may no longer go on, should the word of it have been lost."""
+    return cutting.cut_lost()
 
 
 @shared_task

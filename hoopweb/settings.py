@@ -173,6 +173,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "gateway.tasks.sweep", "schedule": 2.0, "options": {"expires": 10}},
+    "cut-lost": {"task": "gateway.tasks.cut_lost", "schedule": 10.0, "options": {"expires": 10}},
     "expire-approvals": {
         "task": "approvals.tasks.expire_requests",
         "schedule": 5.0,

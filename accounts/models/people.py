@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts import browsers
 from accounts.principal import NOWHERE, Principal, PrincipalKind, Role, Scope
+from accounts.signals import announce
 
 
 class Team(models.Model):
@@ -286,7 +287,9 @@ class SignInQuerySet(models.QuerySet["SignIn"]):
 
     def end(self) -> int:
         """Forget the browser sessions behind these, so that their cookies open nothing."""
-        keys = list(self.filter(ended_at=None).values_list("session_key", flat=True))
+        rows = list(self.filter(ended_at=None).values_list("session_key", "user_id"))
+        keys = [key for key, _ in rows]
+        announce(people={user_id for _, user_id in rows})
         BrowserSession.objects.filter(session_key__in=keys).delete()
         return self.model.objects.filter(session_key__in=keys).update(ended_at=timezone.now())
 

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Agent, Team, User
 from accounts.services.acting import actor_of, may_create_agents, need_manager
+from accounts.signals import announce
 from hoopweb.lib.errors import Conflict, InvalidRequest, NotAllowed
 from recordings.services import audit
 
@@ -86,6 +87,7 @@ def update_agent(
                     after=after,
                     address=address,
                 )
+                announce(agents=[agent.pk])
     except IntegrityError as error:
         raise Conflict(f"There is an agent called {name} already. Choose another name.") from error
     return agent
@@ -105,6 +107,8 @@ def enable_agent(*, agent: Agent, by: User | None, address: str | None = None) -
 
 def _switch(agent: Agent, *, on: bool, by: User | None, address: str | None) -> Agent:
     with transaction.atomic():
+        if not on:
+            announce(agents=[agent.pk])
         if Agent.objects.filter(pk=agent.pk, is_active=not on).update(is_active=on):
             audit(
                 actor=actor_of(by),
@@ -124,7 +128,9 @@ def _hand_over(agent: Agent, owner: User, by: User | None) -> None:
     if by is not None and by.pk == agent.owner_id:
         raise NotAllowed("Nobody hands over an agent of their own. Ask another admin to do it.")
     agent.owner = owner
-    agent.tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
+    live = agent.tokens.filter(revoked_at=None)
+    announce(tokens=list(live.values_list("key_id", flat=True)))
+    live.update(revoked_at=timezone.now())
 
 
 def _check_owner(owner: User, by: User | None) -> None:

@@ -12,6 +12,7 @@ from accounts.models.issuers import LONGEST_SUBJECT
 from accounts.services.acting import actor_of, need_admin
 from accounts.services.agents import create_agent
 from accounts.services.mapping import rule_of
+from accounts.signals import announce
 from hoopweb.lib.errors import Conflict, InvalidRequest
 from recordings.services import audit
 
@@ -39,6 +40,7 @@ def remove_identity(
     with transaction.atomic():
         deleted, _ = AgentIdentity.objects.filter(pk=identity.pk).delete()
         if deleted:
+            announce(tokens=[str(identity.pk)])
             _record("identity-removed", identity, by, address)
 
 

@@ -10,6 +10,7 @@ from accounts import fetching
 from accounts.models import Issuer, IssuerKind, User
 from accounts.services import issuer_keys
 from accounts.services.acting import actor_of, need_admin
+from accounts.signals import announce
 from accounts.signed import ALGORITHMS
 from hoopweb.lib import outgoing
 from hoopweb.lib.errors import Conflict, InvalidRequest
@@ -103,6 +104,8 @@ def switch_issuer(
     need_admin(by, "switch issuers")
     with transaction.atomic():
         if Issuer.objects.filter(pk=issuer.pk, is_active=not on).update(is_active=on):
+            if not on:
+                announce(tokens=[str(pk) for pk in issuer.identities.values_list("pk", flat=True)])
             _record("issuer-enabled" if on else "issuer-disabled", issuer, by, address)
     issuer.is_active = on
     return issuer

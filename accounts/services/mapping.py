@@ -15,6 +15,7 @@ from accounts.mapping import Mapped, Match, RoleAt, Source, Subject
 from accounts.models import MappingRule, RoleGrant, Team, User
 from accounts.principal import Role
 from accounts.services.acting import actor_of
+from accounts.signals import announce
 from recordings.services import audit
 
 DEFAULT_NAME = "Groups that are called like a team"
@@ -52,6 +53,7 @@ def place(
         _set_roles(person, others.roles, keep=own.roles)
         after = _said(person)
         if before != after:
+            announce(people=[person.pk])
             audit(
                 actor=actor_of(by),
                 action="person-placed",

@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import SignIn, Team, User
 from accounts.services.acting import actor_of, need_admin
+from accounts.signals import announce
 from hoopweb.lib.errors import Conflict, InvalidRequest, NotAllowed
 from recordings.services import audit
 
@@ -78,6 +79,7 @@ def set_teams(
                 after={"teams": after},
                 address=address,
             )
+            announce(people=[user.pk])
     user.forget_access()
     return user
 
@@ -89,6 +91,7 @@ def disable_user(*, user: User, by: User | None, address: str | None = None) -> 
     with transaction.atomic():
         changed = User.objects.filter(pk=user.pk, is_active=True).update(is_active=False)
         ended = SignIn.objects.end_all_of(user)
+        announce(people=[user.pk])
         if changed:
             audit(
                 actor=actor_of(by),

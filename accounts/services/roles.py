@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import RoleGrant, Team, User
 from accounts.principal import Role
 from accounts.services.acting import actor_of, need_admin
+from accounts.signals import announce
 from hoopweb.lib.errors import Conflict, InvalidRequest, NotAllowed
 from recordings.services import audit
 
@@ -87,6 +88,8 @@ def revoke_role(
                 "This is the last admin. Make someone else an admin first, then revoke this role."
             )
         RoleGrant.objects.filter(pk=grant.pk).delete()
+        holders = [grant.user_id] if grant.user_id else _people_of(grant.team)
+        announce(people=[each for each in holders if each is not None])
         holder = grant.user or grant.team
         audit(
             actor=actor_of(by),
@@ -97,6 +100,10 @@ def revoke_role(
             before=_said(grant, connection_name),
             address=address,
         )
+
+
+def _people_of(team: Team | None) -> list[UUID]:
+    return [] if team is None else list(team.people.values_list("pk", flat=True))
 
 
 def _said(grant: RoleGrant, connection_name: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from accounts.models import Agent, AgentToken, User
 from accounts.networks import parse
 from accounts.principal import TokenScope
 from accounts.services.acting import actor_of, need_manager, need_owner
+from accounts.signals import announce
 from hoopweb.lib.errors import Conflict, InvalidRequest
 from recordings.services import audit
 
@@ -105,6 +106,7 @@ def revoke_token(*, token: AgentToken, by: User | None, address: str | None = No
     with transaction.atomic():
         if AgentToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
             token.revoked_at = now
+            announce(tokens=[token.key_id])
             _record("token-revoked", token, by, address)
     token.refresh_from_db()
     return token

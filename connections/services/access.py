@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Agent, Team, User
+from accounts.signals import announce
 from connections.models import Access, Connection
 from connections.services.acting import actor_of, need_admin_of
 from hoopweb.lib.errors import Conflict, InvalidRequest
@@ -66,6 +67,7 @@ def revoke_access(*, access: Access, by: User | None, address: str | None = None
             return
         before = _said(row)
         row.delete()
+        announce(connections=[access.connection_id])
         audit(
             actor=actor_of(by),
             action="access-revoked",

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.signals import announce
 from connections.models import Connection
 from connections.services import places
 from connections.services.acting import actor_of, need_admin, need_admin_of
@@ -177,6 +178,8 @@ def _set_active(
             return row
         row.is_active = active
         row.save(update_fields=["is_active"])
+        if not active:
+            announce(connections=[row.pk])
         audit(
             actor=actor_of(by),
             action="connection-enabled" if active else "connection-disabled",

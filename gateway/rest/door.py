@@ -15,8 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import principal_of
-from accounts.models import User
+from accounts.authentication import principal_of, still_holds
+from accounts.browsers import is_signed_in
+from accounts.models import Agent, User
 from accounts.principal import Principal, TokenScope
 from connections.models import Connection
 from gateway.rest.fields import Query, Strict
@@ -83,6 +84,19 @@ class Door(APIView):
                 f"This token is not for {needed}. Ask the agent's owner for one that is.",
                 scope=str(needed),
             )
+
+    def need_standing(self) -> None:
+        """Raises NotAuthenticated when the credential of this request has ended meanwhile."""
+        key = None if isinstance(self.request.user, Agent) else self._browser
+        if not still_holds(self.principal) or (key is not None and not is_signed_in(key)):
+            raise exceptions.NotAuthenticated(
+                "Your access ended while you waited. What you asked for was stopped."
+            )
+
+    @property
+    def _browser(self) -> str | None:
+        session = getattr(self.request, "session", None)
+        return session.session_key if session is not None else None
 
     @property
     def person(self) -> User:

@@ -3,10 +3,13 @@
 //   hx-trigger="live:approval.changed.<id> from:body"   this one
 //   hx-trigger="live:resync from:body"                  after a gap, whatever was missed
 // [data-live-count="approvals"] shows a count; [data-live-state] shows live, connecting or offline;
-// [data-live-bar] is the quiet bar; [data-live-needed] buttons wait while there is no connection.
+//   hx-trigger="live:resync from:body"                  also when what one may see has changed
+// [data-live-bar] is the quiet bar, [data-live-out] the one that says "signed out"; [data-live-needed] buttons wait while there is no connection.
 const LONGEST_WAIT_MS = 20_000;
 const BAR_AFTER_MS = 3_000;
-const LABELS = { live: "Live", connecting: "Connecting", offline: "Not live" };
+const LABELS = { live: "Live", connecting: "Connecting", offline: "Not live", out: "Signed out" };
+// The server's word that this browser is no longer signed in (approvals.consumers).
+const NOT_SIGNED_IN = 4401;
 
 const body = document.body;
 const address = body.dataset.live;
@@ -15,6 +18,7 @@ let tries = 0;
 let timer = 0;
 let barTimer = 0;
 let wasLive = false;
+let refusals = 0;
 
 function tell(name, detail = {}) {
   body.dispatchEvent(new CustomEvent(`live:${name}`, { detail, bubbles: false }));
@@ -30,7 +34,7 @@ function setState(state) {
   clearTimeout(barTimer);
   if (state === "live") setBar(false);
   // A blink is not worth a bar.
-  else barTimer = setTimeout(() => setBar(true), state === "offline" ? 0 : BAR_AFTER_MS);
+  else if (state !== "out") barTimer = setTimeout(() => setBar(true), state === "offline" ? 0 : BAR_AFTER_MS);
 }
 
 function setBar(shown) {
@@ -59,6 +63,9 @@ function receive(message) {
   const { type, id, count } = message;
   if (typeof type !== "string") return;
   if (type.endsWith(".count")) setCount(type.slice(0, -".count".length), count);
+  if (type === "access.changed") tell("resync");
+  // Only a socket that may stay is told anything.
+  refusals = 0;
   tell(type, message);
   if (id !== undefined) tell(`${type}.${id}`, message);
 }
@@ -84,9 +91,11 @@ function connect() {
       if (!(error instanceof SyntaxError)) throw error;
     }
   });
-  mine.addEventListener("close", () => {
+  mine.addEventListener("close", ({ code }) => {
     if (socket !== mine) return;
     socket = null;
+    // Once more: a changed password gives the browser a new session and ends the old one.
+    if (code === NOT_SIGNED_IN && (refusals += 1) > 1) return signedOut();
     tries += 1;
     setState(navigator.onLine && tries < 4 ? "connecting" : "offline");
     // Spread out, so that a restarted server does not meet every console at once.
@@ -95,8 +104,16 @@ function connect() {
   });
 }
 
+// There is nothing to reconnect to, and what the page shows is nobody's any more.
+function signedOut() {
+  setState("out");
+  setBar(true);
+  for (const bar of document.querySelectorAll("[data-live-bar]")) bar.hidden = true;
+  for (const bar of document.querySelectorAll("[data-live-out]")) bar.hidden = false;
+}
+
 function reconnect() {
-  if (socket) return;
+  if (socket || body.dataset.connection === "out") return;
   tries = 0;
   connect();
 }

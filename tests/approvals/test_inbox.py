@@ -8,8 +8,12 @@ from asgiref.testing import ApplicationCommunicator
 from channels.layers import get_channel_layer
 from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.db import SessionStore
 
-from approvals import notify
+from accounts import services
+from accounts.models import SignIn, User
+from accounts.principal import Role
+from approvals import consumers, notify
 from approvals.routing import websocket_urlpatterns
 from tests import factories
 
@@ -20,7 +24,7 @@ application = URLRouter(websocket_urlpatterns)
 class Socket(ApplicationCommunicator):
     """A browser's end of the socket."""
 
-    def __init__(self, user):
+    def __init__(self, user, session=None):
         super().__init__(
             application,
             {
@@ -30,6 +34,7 @@ class Socket(ApplicationCommunicator):
                 "subprotocols": [],
                 "query_string": b"",
                 "user": user,
+                **({"session": session} if session is not None else {}),
             },
         )
 
@@ -46,21 +51,97 @@ class Socket(ApplicationCommunicator):
         await self.wait(5)
 
 
-def socket(user):
-    return Socket(user)
+def socket(user, session=None):
+    return Socket(user, session)
+
+
+async def closed(communicator):
+    """The code with which the server closes."""
+    while True:
+        said = await communicator.receive_output(5)
+        if said["type"] == "websocket.close":
+            return said["code"]
 
 
 async def test_nobody_listens_without_signing_in():
     communicator = socket(AnonymousUser())
-    connected, code = await communicator.connect()
-    assert not connected
-    assert code == 4401
+    await communicator.connect()
+    assert await closed(communicator) == 4401
+    assert await communicator.receive_nothing(timeout=0.1)
 
 
 async def test_a_disabled_person_is_refused():
     user = await sync_to_async(factories.person)(is_active=False)
-    connected, _ = await socket(user).connect()
-    assert not connected
+    communicator = socket(user)
+    await communicator.connect()
+    assert await closed(communicator) == 4401
+
+
+async def test_a_person_who_is_disabled_is_cut_off():
+    user = await sync_to_async(factories.person)()
+    communicator = socket(user)
+    await communicator.connect()
+    await communicator.receive_json_from()
+    await sync_to_async(services.disable_user)(user=user, by=None)
+    assert await closed(communicator) == 4401
+
+
+async def test_one_browser_signed_out_cuts_its_socket_and_no_other():
+    @sync_to_async
+    def browser(user):
+        session = SessionStore()
+        session.create()
+        SignIn.objects.create(user=user, session_key=session.session_key)
+        return session
+
+    user = await sync_to_async(factories.person)()
+    one, two = await browser(user), await browser(user)
+    here, there = socket(user, one), socket(user, two)
+    for communicator in (here, there):
+        await communicator.connect()
+        await communicator.receive_json_from()
+    await sync_to_async(SignIn.objects.filter(session_key=one.session_key).end)()
+    assert await closed(here) == 4401
+    assert await there.receive_nothing(timeout=0.3)
+    await there.disconnect()
+
+
+async def test_a_lost_role_narrows_what_an_open_socket_hears():
+    @sync_to_async
+    def prepare():
+        team = factories.team("reviewers")
+        grant = services.grant_role(role=Role.REVIEWER, team=team, by=None)
+        return grant, factories.person(teams=[team])
+
+    grant, reviewer = await prepare()
+    communicator = socket(reviewer)
+    await communicator.connect()
+    await communicator.receive_json_from()
+    assert await hear_everywhere(communicator)
+    await communicator.receive_json_from()
+    await sync_to_async(services.revoke_role)(grant=grant, by=None)
+    assert await communicator.receive_json_from() == {"type": "access.changed"}
+    assert await communicator.receive_json_from() == {"type": "approvals.count", "count": 0}
+    assert not await hear_everywhere(communicator)
+    await communicator.disconnect()
+
+
+async def test_a_socket_asks_again_by_itself(monkeypatch):
+    monkeypatch.setattr(consumers, "LOOK_EVERY", 0.05)
+    user = await sync_to_async(factories.person)()
+    communicator = socket(user)
+    await communicator.connect()
+    await communicator.receive_json_from()
+    # No word of it: the row alone.
+    await sync_to_async(User.objects.filter(pk=user.pk).update)(is_active=False)
+    assert await closed(communicator) == 4401
+
+
+async def hear_everywhere(communicator):
+    layer = get_channel_layer()
+    message = {"type": "row.changed", "kind": "session", "id": "one"}
+    await layer.group_send(notify.EVERYWHERE, message)
+    return not await communicator.receive_nothing(timeout=0.3)
 
 
 async def hear(communicator, connection_id):
@@ -73,8 +154,6 @@ async def hear(communicator, connection_id):
 
 
 async def test_a_reviewer_hears_of_their_connections_and_of_no_other():
-    from accounts.principal import Role
-
     @sync_to_async
     def prepare():
         one, two = factories.connection(), factories.connection()

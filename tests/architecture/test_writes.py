@@ -16,6 +16,7 @@ WRITERS = (
     "approvals/tasks.py",
     "connections/services",
     "connections/tasks.py",
+    "gateway/cutting.py",
     "gateway/execution.py",
     "gateway/moves.py",
     "gateway/pipeline.py",

@@ -115,7 +115,9 @@ class Statements(Door):
             ),
             principal=self.principal,
         )
-        statement = waiting.wait_until_settled(statement.pk, asked["wait"])
+        statement = waiting.wait_until_settled(
+            statement.pk, asked["wait"], still=self.need_standing
+        )
         answer = _shown(statement, status=201 if statement.is_final else 202)
         answer["Location"] = self.address("statement", statement_id=statement.pk)
         return answer
@@ -136,7 +138,7 @@ class StatementDetail(Door):
         wait = self.query(WaitQuery)["wait"]
         statement = self.one(_statements(self.viewer), statement_id, "statement")
         if wait and not statement.is_final:
-            statement = waiting.wait_until_settled(statement.pk, wait)
+            statement = waiting.wait_until_settled(statement.pk, wait, still=self.need_standing)
         return _shown(statement)
 
 
