@@ -8,7 +8,7 @@ VENV := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: bench-judge fuzz prove mutants help demo demo-reset dev test check test-fast fmt lock python install install-dev install-browser
+.PHONY: access bench-judge fuzz prove mutants help demo demo-reset dev test check test-fast fmt lock python install install-dev install-browser
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -32,6 +32,9 @@ test-fast: install-dev ## The tests that need no browser and kill nothing
 
 bench-judge: install-dev ## How fast the judge is, cold and warm
 	@$(VENV)/python benchmarks/judge.py $(ARGS)
+
+access: install-dev ## Ask every address as every role and write docs/access.md
+	@$(VENV)/python -m tests.access $(ARGS)
 
 fuzz: install-dev ## 50,000 generated statements through the judge
 	@JUDGE_EXAMPLES=50000 $(VENV)/python -m pytest tests/connections/sql/test_properties.py $(ARGS)

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,7 +18,7 @@ from approvals.forms import GRANTS, FilterForm, VoteForm
 from approvals.models import ApprovalRequest, Grant
 from approvals.states import RequestState
 from connections.models import Connection
-from hoopweb.lib.errors import HoopwebError, NotFound
+from hoopweb.lib.errors import HoopwebError, NotAllowed, NotFound
 from hoopweb.lib.htmx import part_or_page
 from hoopweb.lib.paging import page
 
@@ -141,6 +142,7 @@ def _context(
 
 @require_GET
 def detail(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """One request: the statement, its facts and reasons, the votes."""
     row = _request_or_404(request, request_id)
     return part_or_page(
         request, "approvals/detail.html", "approvals/_request.html", _context(request, row)
@@ -149,8 +151,10 @@ def detail(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 @require_POST
 def vote(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Approve or reject, once or with a standing permission."""
     row = _request_or_404(request, request_id)
     form = VoteForm(request.POST)
+    status = 422
     if form.is_valid():
         grant = form.cleaned_data["grant"]
         try:
@@ -165,6 +169,7 @@ def vote(request: HttpRequest, request_id: UUID) -> HttpResponse:
         except NotFound as error:
             raise Http404 from error
         except HoopwebError as error:
+            status = 403 if isinstance(error, NotAllowed) else 422
             form.add_error(
                 "reason" if error.fields.get("field") == "reason" else None, error.detail
             )
@@ -172,7 +177,7 @@ def vote(request: HttpRequest, request_id: UUID) -> HttpResponse:
             messages.success(request, _said(row))
             return redirect("approvals:detail", row.pk)
     context = _context(request, _request_or_404(request, request_id), form)
-    return render(request, "approvals/detail.html", context, status=422)
+    return render(request, "approvals/detail.html", context, status=status)
 
 
 def _said(row: ApprovalRequest) -> str:
@@ -185,10 +190,13 @@ def _said(row: ApprovalRequest) -> str:
 
 @require_POST
 def revoke(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Take an approval back that was not used yet."""
     row = _request_or_404(request, request_id)
     try:
         services.revoke(request_id=row.pk, by=_viewer(request))
         messages.success(request, "Approval revoked. The statement does not run.")
+    except NotAllowed as error:
+        raise PermissionDenied(error.detail) from error
     except HoopwebError as error:
         messages.error(request, error.detail)
     return redirect("approvals:detail", row.pk)
@@ -196,10 +204,13 @@ def revoke(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 @require_POST
 def withdraw(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Take a request back: who asked, or who answers for them."""
     row = _request_or_404(request, request_id)
     viewer = _viewer(request)
     if viewer.pk not in (row.principal_id, row.owner_id):
-        raise Http404
+        raise PermissionDenied(
+            f"Only {row.principal_name}, or who answers for it, takes this request back."
+        )
     try:
         services.withdraw(request_id=row.pk, actor=viewer.as_principal().as_actor())
         messages.success(request, "Request withdrawn. The statement does not run.")
@@ -210,6 +221,7 @@ def withdraw(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 @require_GET
 def grants(request: HttpRequest) -> HttpResponse:
+    """Standing permissions that reviewers gave, and what is left of them."""
     viewer = _viewer(request)
     rows = Grant.objects.visible_to(viewer).select_related("connection", "granted_by")
     found = page(rows, request.GET, by="created_at")
@@ -226,6 +238,7 @@ def grants(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def revoke_grant(request: HttpRequest, grant_id: UUID) -> HttpResponse:
+    """Take a standing permission back."""
     try:
         grant = services.revoke_grant(grant_id=grant_id, by=_viewer(request))
         messages.success(
@@ -233,6 +246,8 @@ def revoke_grant(request: HttpRequest, grant_id: UUID) -> HttpResponse:
         )
     except NotFound as error:
         raise Http404 from error
+    except NotAllowed as error:
+        raise PermissionDenied(error.detail) from error
     except HoopwebError as error:
         messages.error(request, error.detail)
     return redirect("approvals:grants")

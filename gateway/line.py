@@ -12,6 +12,7 @@ from gateway.models import Statement
 
 @require_GET
 def line(request: HttpRequest, statement_id: UUID) -> HttpResponse:
+    """One statement's line in a list, as it stands."""
     user = request.user
     assert isinstance(user, User)
     statement = get_object_or_404(Statement.objects.visible_to(user), pk=statement_id)

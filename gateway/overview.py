@@ -25,6 +25,7 @@ _TOP = 6
 
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
+    """What happens now: what waits, what ran, who is at work."""
     user = request.user
     assert isinstance(user, User)
     return part_or_page(request, "gateway/overview.html", "gateway/_overview.html", _context(user))

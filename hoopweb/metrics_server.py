@@ -46,11 +46,13 @@ def may_read(*, address: str, headers: Mapping[str, str]) -> bool:
 
 
 async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
-    """The web server's ``/metrics``."""
+    """Numbers for Prometheus."""
     request = Request(scope, receive)
     address = request.client.host if request.client else ""
     response: Response
-    if may_read(address=address, headers=request.headers):
+    if request.method not in {"GET", "HEAD"}:
+        response = PlainTextResponse("GET it.\n", status_code=405, headers={"Allow": "GET, HEAD"})
+    elif may_read(address=address, headers=request.headers):
         body = await sync_to_async(generate_latest, thread_sensitive=False)(REGISTRY)
         response = Response(body, media_type=CONTENT_TYPE_LATEST)
     else:

@@ -3,17 +3,20 @@
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from accounts.middleware import public
 
 
 @public
+@require_safe
 def healthz(_request: HttpRequest) -> JsonResponse:
     """Say that the process answers."""
     return JsonResponse({"status": "ok"})
 
 
 @public
+@require_safe
 def readyz(_request: HttpRequest) -> JsonResponse:
     """Say whether it can record, and so may take statements."""
     try:

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,7 +16,7 @@ from accounts.forms import AgentForm
 from accounts.models import Agent, AgentToken
 from accounts.services.acting import may_create_agents
 from accounts.views import common
-from hoopweb.lib.errors import HoopwebError
+from hoopweb.lib.errors import HoopwebError, NotAllowed
 
 
 def seen(request: HttpRequest, agent_id: UUID) -> Agent:
@@ -26,6 +27,7 @@ def seen(request: HttpRequest, agent_id: UUID) -> Agent:
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
+    """Agents that this person may see."""
     me = common.viewer(request)
     now = timezone.now()
     live = Q(tokens__revoked_at=None, tokens__expires_at__gt=now)
@@ -42,6 +44,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
+    """Register an agent."""
     me = common.viewer(request)
     form = AgentForm(common.posted(request), by=me, initial={"owner": me})
     if request.method == "POST" and form.is_valid():
@@ -53,12 +56,15 @@ def new(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"{made} is created. Issue its first token.")
             return redirect("accounts:agent", made.pk)
-    context = {"form": form, "may_create": may_create_agents(me), "admins": common.admins()}
-    return render(request, "accounts/agent_new.html", context, status=422 if form.errors else 200)
+    may_create = may_create_agents(me)
+    context = {"form": form, "may_create": may_create, "admins": common.admins()}
+    status = 403 if not may_create else 422 if form.errors else 200
+    return render(request, "accounts/agent_new.html", context, status=status)
 
 
 @require_GET
 def detail(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """One agent: its owner, tokens, teams and what it may use."""
     found = seen(request, agent_id)
     return render(request, "accounts/agent.html", context_of(request, found))
 
@@ -87,6 +93,7 @@ def _bound(token: AgentToken, names: dict[UUID, str]) -> list[str]:
 
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """Change an agent."""
     me = common.viewer(request)
     found = seen(request, agent_id)
     found = get_object_or_404(Agent.objects.managed_by(me).select_related("owner"), pk=found.pk)
@@ -112,10 +119,13 @@ def edit(request: HttpRequest, agent_id: UUID) -> HttpResponse:
 
 @require_POST
 def switch(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """Disable or enable an agent."""
     found = seen(request, agent_id)
     verb = services.disable_agent if request.POST.get("to") == "off" else services.enable_agent
     try:
         verb(agent=found, **common.acting(request))
+    except NotAllowed as error:
+        raise PermissionDenied(error.detail) from error
     except HoopwebError as error:
         messages.error(request, error.detail)
     else:

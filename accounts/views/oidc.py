@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
 from mozilla_django_oidc.views import (
     OIDCAuthenticationCallbackView,
     OIDCAuthenticationRequestView,
@@ -62,7 +63,8 @@ class _ByProvider:
                 return shown.refused(request, refusal)
             return answer
 
-        return public(never_cache(view))
+        view.__doc__ = cls.__doc__
+        return public(never_cache(require_GET(view)))
 
 
 class Start(_ByProvider, OIDCAuthenticationRequestView):  # type: ignore[misc]

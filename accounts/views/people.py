@@ -22,6 +22,7 @@ from hoopweb.lib.errors import HoopwebError
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
+    """People, teams and who holds which role."""
     common.admin(request)
     names = seams.connection_names()
     people = User.objects.prefetch_related(
@@ -42,6 +43,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "POST"])
 def new_person(request: HttpRequest) -> HttpResponse:
+    """Add a person with a local account."""
     common.admin(request)
     form = PersonForm(common.posted(request), local=settings.LOCAL_ACCOUNTS)
     if request.method == "POST" and form.is_valid():
@@ -58,6 +60,7 @@ def new_person(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def person(request: HttpRequest, person_id: UUID) -> HttpResponse:
+    """One person: teams, roles, agents."""
     me = common.admin(request)
     found = get_object_or_404(User, pk=person_id)
     form = TeamsForm(common.posted(request), initial={"teams": found.teams.all()})
@@ -86,6 +89,7 @@ def person(request: HttpRequest, person_id: UUID) -> HttpResponse:
 
 @require_POST
 def switch_person(request: HttpRequest, person_id: UUID) -> HttpResponse:
+    """Disable or enable a person."""
     common.admin(request)
     found = get_object_or_404(User, pk=person_id)
     verb = services.disable_user if request.POST.get("to") == "off" else services.enable_user
@@ -101,6 +105,7 @@ def switch_person(request: HttpRequest, person_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def new_team(request: HttpRequest) -> HttpResponse:
+    """Add a team."""
     common.admin(request)
     form = TeamForm(common.posted(request))
     if request.method == "POST" and form.is_valid():
@@ -117,6 +122,7 @@ def new_team(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def team(request: HttpRequest, team_id: UUID) -> HttpResponse:
+    """One team: members and roles."""
     common.admin(request)
     found = get_object_or_404(Team, pk=team_id)
     context = {

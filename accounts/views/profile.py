@@ -20,6 +20,7 @@ from hoopweb.lib.errors import HoopwebError
 
 @require_GET
 def profile(request: HttpRequest) -> HttpResponse:
+    """Your roles, teams and open browsers."""
     person = common.viewer(request)
     grants = RoleGrant.objects.of(person).select_related("team")
     context = {
@@ -37,6 +38,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
+    """Change your own password."""
     person = common.viewer(request)
     form = ChangePasswordForm(common.posted(request), user=person)
     if request.method == "POST" and form.is_valid():
@@ -61,6 +63,7 @@ def password(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def end_sign_in(request: HttpRequest, sign_in_id: UUID) -> HttpResponse:
+    """Sign one of your own browsers out."""
     person = common.viewer(request)
     found = get_object_or_404(SignIn.objects.visible_to(person), pk=sign_in_id)
     services.end_sign_in(sign_in=found, by=person, address=address_of(request))

@@ -54,6 +54,7 @@ def described(grants: Iterable[RoleGrant], names: Mapping[UUID, str]) -> list[He
 def grant(
     request: HttpRequest, person_id: UUID | None = None, team_id: UUID | None = None
 ) -> HttpResponse:
+    """Grant a role, everywhere or on one connection."""
     common.admin(request)
     holder: User | Team
     if person_id is not None:
@@ -85,6 +86,7 @@ def grant(
 
 @require_POST
 def revoke(request: HttpRequest, grant_id: UUID) -> HttpResponse:
+    """Take a role away."""
     common.admin(request)
     found = RoleGrant.objects.select_related("team", "user").filter(pk=grant_id).first()
     if found is None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
@@ -17,17 +18,17 @@ from accounts.services.acting import need_owner
 from accounts.services.tokens import IssuedToken
 from accounts.views import common
 from accounts.views.agents import seen
-from hoopweb.lib.errors import HoopwebError
+from hoopweb.lib.errors import HoopwebError, NotAllowed
 
 
-def _mine(request: HttpRequest, agent: Agent) -> HttpResponse | None:
-    """Where to send someone who may see the agent and does not answer for it."""
+def _mine(request: HttpRequest, agent_id: UUID) -> Agent:
+    """The agent, if the viewer answers for it; who only sees it is told who does."""
+    agent = seen(request, agent_id)
     try:
         need_owner(common.viewer(request), agent, "issue or rotate its tokens")
-    except HoopwebError as error:
-        messages.error(request, error.detail)
-        return redirect("accounts:agent", agent.pk)
-    return None
+    except NotAllowed as error:
+        raise PermissionDenied(error.detail) from error
+    return agent
 
 
 def _token(agent: Agent, token_id: UUID) -> AgentToken:
@@ -37,9 +38,8 @@ def _token(agent: Agent, token_id: UUID) -> AgentToken:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest, agent_id: UUID) -> HttpResponse:
-    agent = seen(request, agent_id)
-    if (elsewhere := _mine(request, agent)) is not None:
-        return elsewhere
+    """Issue a token; it is shown once."""
+    agent = _mine(request, agent_id)
     form = TokenForm(
         common.posted(request),
         connections=seams.connections(agent.as_principal()),
@@ -67,9 +67,8 @@ def new(request: HttpRequest, agent_id: UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def rotate(request: HttpRequest, agent_id: UUID, token_id: UUID) -> HttpResponse:
-    agent = seen(request, agent_id)
-    if (elsewhere := _mine(request, agent)) is not None:
-        return elsewhere
+    """Replace a token; the old one goes on for a while."""
+    agent = _mine(request, agent_id)
     token = _token(agent, token_id)
     form = RotateForm(common.posted(request))
     if request.method == "POST" and form.is_valid():
@@ -107,10 +106,13 @@ def _shown(
 
 @require_POST
 def revoke(request: HttpRequest, agent_id: UUID, token_id: UUID) -> HttpResponse:
+    """End a token at once."""
     agent = seen(request, agent_id)
     token = _token(agent, token_id)
     try:
         services.revoke_token(token=token, **common.acting(request))
+    except NotAllowed as error:
+        raise PermissionDenied(error.detail) from error
     except HoopwebError as error:
         messages.error(request, error.detail)
     else:

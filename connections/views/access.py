@@ -17,6 +17,7 @@ from hoopweb.lib.errors import HoopwebError
 
 @require_POST
 def add_access(request: HttpRequest, name: str) -> HttpResponse:
+    """Let a person, an agent or a team use the connection."""
     row = common.changeable(request, name)
     form = AccessForm(request.POST)
     if form.is_valid():
@@ -40,6 +41,7 @@ def add_access(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 def remove_access(request: HttpRequest, name: str, access_id: UUID) -> HttpResponse:
+    """End somebody's use of the connection."""
     row = common.changeable(request, name)
     access = get_object_or_404(row.access.select_related("team", "user", "agent"), pk=access_id)
     holder = access.team or access.user or access.agent

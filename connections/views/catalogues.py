@@ -63,6 +63,7 @@ def sync_context(request: HttpRequest, row: Connection) -> dict[str, Any]:
 
 @require_GET
 def catalogue(request: HttpRequest, name: str) -> HttpResponse:
+    """Schemas, tables and columns as they were read last."""
     row = common.seen(request, name)
     value = services.catalogue_for(row)
     protections = [item.as_value() for item in row.protections.filter(enabled=True)]

@@ -20,6 +20,7 @@ PAGE = 50
 
 @require_GET
 def revisions(request: HttpRequest, name: str) -> HttpResponse:
+    """Every revision of the policy: who changed what, and when."""
     row = common.seen(request, name)
     found = PolicyRevision.objects.filter(connection=row).defer("content")
     below = common.whole(request.GET.get("below"))
@@ -90,6 +91,7 @@ def _words(name: str, value: Any) -> str:
 
 @require_POST
 def restore(request: HttpRequest, name: str, number: int) -> HttpResponse:
+    """Go back to an earlier revision, as a new one."""
     row = common.changeable(request, name)
     try:
         services.restore_policy(

@@ -24,6 +24,7 @@ SHOWN_SUGGESTIONS = 12
 
 @require_GET
 def protections(request: HttpRequest, name: str) -> HttpResponse:
+    """Protected columns and tags, and columns that look as if they should be."""
     row = common.seen(request, name)
     rows = list(row.protections.all())
     found = suggestions_of(row, rows)
@@ -120,6 +121,7 @@ def pick(row: Connection, query: str) -> list[dict[str, Any]]:
 
 @require_http_methods(["GET", "POST"])
 def new_protection(request: HttpRequest, name: str) -> HttpResponse:
+    """Protect a column or a tag."""
     row = common.changeable(request, name)
     query = request.GET.get("q", "")
     if request.method == "GET" and is_part(request):
@@ -141,6 +143,7 @@ def new_protection(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def edit_protection(request: HttpRequest, name: str, protection_id: UUID) -> HttpResponse:
+    """Change a protection."""
     row = common.changeable(request, name)
     item = _protection(row, protection_id)
     form = ProtectionForm(request.POST or None, initial=ProtectionForm.initial_of(item))
@@ -192,6 +195,7 @@ def _form(
 
 @require_POST
 def switch_protection(request: HttpRequest, name: str, protection_id: UUID) -> HttpResponse:
+    """Switch a protection off or on."""
     row = common.changeable(request, name)
     enabled = request.POST.get("enabled") == "1"
     try:
@@ -211,6 +215,7 @@ def switch_protection(request: HttpRequest, name: str, protection_id: UUID) -> H
 
 @require_POST
 def delete_protection(request: HttpRequest, name: str, protection_id: UUID) -> HttpResponse:
+    """Take a protection away."""
     row = common.changeable(request, name)
     item = _protection(row, protection_id)
     try:

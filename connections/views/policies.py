@@ -63,6 +63,7 @@ def frame(request: HttpRequest, row: Connection, show: str) -> dict[str, Any]:
 
 @require_GET
 def rules(request: HttpRequest, name: str) -> HttpResponse:
+    """The ordered rules of one connection."""
     row = common.seen(request, name)
     return render(request, "connections/rules.html", rules_context(request, row))
 
@@ -87,6 +88,7 @@ def rules_context(request: HttpRequest, row: Connection) -> dict[str, Any]:
 
 @require_POST
 def install_default(request: HttpRequest, name: str) -> HttpResponse:
+    """Write the default rules into a connection that has none."""
     row = common.changeable(request, name)
     try:
         services.install_default_policy(connection=row, **common.acting(request))

@@ -24,6 +24,7 @@ def _rule(row: Connection, slug: str) -> Rule:
 
 @require_http_methods(["GET", "POST"])
 def new_rule(request: HttpRequest, name: str) -> HttpResponse:
+    """Write a rule."""
     row = common.changeable(request, name)
     form = RuleForm(request.POST or None, row=row)
     if request.method == "POST" and form.is_valid():
@@ -46,7 +47,7 @@ def new_rule(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def edit_rule(request: HttpRequest, name: str, slug: str) -> HttpResponse:
-    """Change a rule. Whoever may not sees it as it is."""
+    """Change a rule; its sentence stands in the list for those who may not."""
     row = common.changeable(request, name)
     rule = _rule(row, slug)
     form = RuleForm(request.POST or None, row=row, rule=rule, initial=RuleForm.initial_of(rule))
@@ -83,6 +84,7 @@ def edit_rule(request: HttpRequest, name: str, slug: str) -> HttpResponse:
 
 @require_POST
 def move_rule(request: HttpRequest, name: str, slug: str) -> HttpResponse:
+    """Put a rule earlier or later in the order."""
     row = common.changeable(request, name)
     rule = _rule(row, slug)
     places = {"up": rule.position - 1, "down": rule.position + 1}
@@ -103,6 +105,7 @@ def move_rule(request: HttpRequest, name: str, slug: str) -> HttpResponse:
 
 @require_POST
 def switch_rule(request: HttpRequest, name: str, slug: str) -> HttpResponse:
+    """Switch a rule off or on."""
     row = common.changeable(request, name)
     enabled = request.POST.get("enabled") == "1"
     try:
@@ -119,6 +122,7 @@ def switch_rule(request: HttpRequest, name: str, slug: str) -> HttpResponse:
 
 @require_POST
 def delete_rule(request: HttpRequest, name: str, slug: str) -> HttpResponse:
+    """Delete a rule."""
     row = common.changeable(request, name)
     try:
         services.delete_rule(

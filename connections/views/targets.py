@@ -84,6 +84,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def detail(request: HttpRequest, name: str) -> HttpResponse:
+    """One connection: where it leads, who may use it, how it is."""
     row = common.seen(request, name)
     return render(request, "connections/detail.html", detail_context(request, row))
 
@@ -131,6 +132,7 @@ def _holder(access: Any) -> tuple[str, str]:
 
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, name: str) -> HttpResponse:
+    """Change where a connection leads and its limits."""
     row = common.changeable(request, name)
     form = PlaceForm(request.POST or None, initial=PlaceForm.initial_of(row))
     if request.method == "POST" and form.is_valid():
@@ -174,6 +176,7 @@ def credential(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 def set_state(request: HttpRequest, name: str) -> HttpResponse:
+    """Switch a connection off or on."""
     row = common.changeable(request, name)
     if request.POST.get("active") == "1":
         services.enable_connection(connection=row, **common.acting(request))

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -182,11 +183,10 @@ def export(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def close(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
-    """End and seal a session; its owner and admins may."""
+    """End and seal a session: who answers for it, and an admin who may see it."""
     session = session_or_404(request, session_id)
     if not may_close(request, session):
-        messages.error(request, "Only the one who answers for this session, or an admin, ends it.")
-        return redirect("recordings:replay", session_id)
+        raise PermissionDenied("Only the one who answers for this session, or an admin, ends it.")
     try:
         services.close_session(
             session_id=session_id, actor=actor_of(request), reason="ended in the console"

@@ -157,7 +157,7 @@ def test_rotating_from_the_page(cast, token):
 
 def test_an_admin_disables_and_revokes_and_does_not_issue(cast, token):
     admin = as_(cast.admin)
-    assert admin.get(address("token-new", cast.agent.pk)).status_code == 302
+    assert admin.get(address("token-new", cast.agent.pk)).status_code == 403
     admin.post(address("token-revoke", cast.agent.pk, token.pk))
     admin.post(address("agent-switch", cast.agent.pk), {"to": "off"})
     cast.agent.refresh_from_db()
@@ -189,8 +189,9 @@ def test_making_and_changing_an_agent(cast):
 def test_someone_who_may_not_create_agents_is_told_whom_to_ask(cast):
     stranger = as_(cast.stranger)
     page = stranger.get(address("agent-new"))
+    assert page.status_code == 403
     assert b"Ada" in page.content
-    assert stranger.post(address("agent-new"), {"name": "x"}).status_code == 422
+    assert stranger.post(address("agent-new"), {"name": "x"}).status_code == 403
 
 
 def test_the_activity_part_shows_what_one_may_see(cast):

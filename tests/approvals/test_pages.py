@@ -76,14 +76,14 @@ def test_an_auditor_looks_on(client, cast, held):
     client.force_login(cast.auditor)
     page = client.get(f"/approvals/{held.pk}/").content.decode()
     assert "Only reviewers" in page
-    assert answer(client, held).status_code == 422
+    assert answer(client, held).status_code == 403
     held.refresh_from_db()
     assert held.state == "pending"
 
 
 def test_the_owner_cannot_approve_but_can_withdraw(client, cast, held):
     client.force_login(cast.owner)
-    assert answer(client, held).status_code == 422
+    assert answer(client, held).status_code == 403
     assert client.post(f"/approvals/{held.pk}/withdraw/").status_code == 302
     held.refresh_from_db()
     assert held.state == "withdrawn"

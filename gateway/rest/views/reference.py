@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
@@ -16,15 +17,22 @@ from gateway.rest.problems import TITLES
 from gateway.rest.schema import SETTINGS
 from hoopweb.lib.errors import ErrorCode, NotFound
 
-schema = SpectacularAPIView.as_view(custom_settings=SETTINGS)
+
+class Document(SpectacularAPIView):
+    """The OpenAPI document of this API."""
 
 
+schema = Document.as_view(custom_settings=SETTINGS)
+
+
+@require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """Swagger UI from the sidecar wheel, started by a file of ours: nothing inline."""
     return render(request, "api/docs.html")
 
 
 @public
+@require_safe
 def problem_page(request: HttpRequest, code: str) -> HttpResponse:
     """What a code means and what to do; JSON for programs."""
     try:
