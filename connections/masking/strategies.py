@@ -34,9 +34,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A way to mask. ``build`` takes column, type, salt and options, and gives the masked column;
-    ``passes`` says whether part of the value stays visible, which only the column itself allows.
-    """
+    """A way to mask: ``build`` takes column, type, salt and options, and gives the mask."""
 
     name: str
     label: str
@@ -45,7 +43,6 @@ class Strategy:
     build: Build
     show: Example
     options: tuple[Option, ...] = field(default_factory=tuple)
-    passes: bool = False
 
     def fits(self, type_: str) -> bool:
         return family(type_) in self.families
@@ -252,7 +249,6 @@ STRATEGIES: dict[str, Strategy] = {
             _partly,
             _show_partly,
             (Option("keep", "Keep", "choice", "last4", ("last4", "domain")),),
-            passes=True,
         ),
         Strategy(
             "date",
@@ -262,7 +258,6 @@ STRATEGIES: dict[str, Strategy] = {
             _truncated,
             _show_truncated,
             (Option("unit", "Cut to", "choice", "year", ("year", "quarter", "month")),),
-            passes=True,
         ),
         Strategy(
             "bucket",
@@ -272,7 +267,6 @@ STRATEGIES: dict[str, Strategy] = {
             _bucketed,
             _show_bucketed,
             (Option("size", "Bucket size", "number", 100),),
-            passes=True,
         ),
         Strategy(
             "constant",
@@ -309,12 +303,15 @@ def masked(
     *,
     derived: bool = False,
 ) -> exp.Expr:
-    """The masked column. A strategy that does not fit the type, or would show part of a value
-    that is only derived from the protected one, gives way to redaction; an unknown one to NULL.
+    """The masked column. A strategy that does not fit the type gives way to redaction, an unknown
+    one to NULL. A column that a view computes from the protected one is blank in every row: part
+    of it, which rows of it are equal, or which are NULL would tell of the value.
     """
     chosen = STRATEGIES.get(strategy)
     if chosen is None:
         return _nothing(column, type_, salt, {})
-    if not chosen.fits(type_) or (derived and chosen.passes):
+    if derived and chosen.build is not _nothing:
+        return _blank(type_)
+    if not chosen.fits(type_):
         chosen = STRATEGIES["redact"]
     return chosen.build(column, type_, salt, chosen.settings(options))

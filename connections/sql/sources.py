@@ -142,7 +142,8 @@ class Sources(Values):
             self.record.visited.add(id(node))
             if not node.args.get("alias"):
                 node.set("alias", exp.TableAlias(this=this.copy()))
-            self._add(node, relation, scope)
+            self.row_uses |= relation.uses
+            self._add(node, replace(relation, uses=frozenset(), index={}), scope)
             return
         scan = self.scan(node)
         if scan is None:
@@ -160,12 +161,24 @@ class Sources(Values):
         if relation is None:
             relation = Relation(
                 tuple(
-                    Out(c.name, Value(frozenset({scan.base(c.name)}), pure=True, type=c.type))
+                    Out(
+                        c.name,
+                        Value(
+                            frozenset({scan.base(c.name)}),
+                            pure=self._as_it_is(scan, c.name),
+                            type=c.type,
+                        ),
+                    )
                     for c in scan.table.columns
                 )
             )
             memo[key] = relation
         return relation
+
+    def _as_it_is(self, scan: TableScan, column: str) -> bool:
+        """Whether a column holds stored values: counting what a view computes tells of it."""
+        view = self.record.lineage.get(ColumnName(scan.table.name, column))
+        return view is None or view.passed is not None
 
     def scan(self, node: exp.Table) -> TableScan | None:
         """Resolve a table by the catalogue and pin its full name into the tree."""

@@ -397,13 +397,16 @@ class Values:
         this = node.this
         parts = this.expressions if isinstance(this, exp.Distinct) else [this]
         parts = [*parts, *node.args.get("expressions", [])] if isinstance(node, exp.Hll) else parts
+        distinct = not isinstance(node, exp.Count) or isinstance(this, exp.Distinct)
         sources, uses = NONE, NO_USES
         for part in parts:
             if isinstance(part, exp.Star):
                 continue
             value = self.value(part, scope) if part is not None else EMPTY
             whole = isinstance(part, exp.Column) and isinstance(part.this, exp.Star)
-            if value.pure or (whole and not value.uses):
+            # How many distinct values two columns have together tells where they are equal.
+            mixed = distinct and len({s.name for s in value.sources}) > 1
+            if (value.pure and not mixed) or (whole and not value.uses):
                 uses |= value.used(Use.COUNTED, name)
             else:
                 sources |= value.sources

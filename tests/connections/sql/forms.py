@@ -87,7 +87,7 @@ SCALARS = {
         "CASE WHEN {b} THEN 1 ELSE 0 END",
         "DECODE({t}, {t}, 1, 0)",
         "ABS({n})",
-        "-{n}",
+        "-({n})",
         "SIGN({n})",
         "{n} + {n}",
         "{n} - {n}",

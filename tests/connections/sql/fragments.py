@@ -13,6 +13,7 @@ TABLES = {
     "V_CONTACTS": "ID:n CONTACT:t CITY:t",
     "V_CITIES": "CITY:t PEOPLE:n TOP_EMAIL:t WEALTH:n",
     "V_NESTED": "ID:n MAILBOX:t CONTACT:t",
+    "V_FLAGS": "ID:n FLAG:t SSN:t SIZE:n",
 }
 # The first is what shrinking ends with; what is protected comes up most.
 _TABLES = ("CUSTOMERS",) * 7 + tuple(TABLES) + ("ORDERS", "VENDORS", "EVENTS", "V_CONTACTS")

@@ -21,6 +21,8 @@ CREATE VIEW PROD.CRM.V_CITIES AS SELECT CITY, COUNT(*) AS PEOPLE, MAX(EMAIL) AS 
 SUM(BALANCE) AS WEALTH FROM PROD.CRM.CUSTOMERS GROUP BY CITY;
 CREATE VIEW PROD.CRM.V_NESTED AS SELECT ID, SPLIT_PART(CONTACT, '@', 1) AS MAILBOX, CONTACT
 FROM PROD.CRM.V_CONTACTS WHERE CONTACT IS NOT NULL;
+CREATE VIEW PROD.CRM.V_FLAGS AS SELECT ID, IFF(EMAIL LIKE '%pii%', 'known', NULL) AS FLAG,
+NULLIF(SSN, '900-11-1111') AS SSN, LENGTH(EMAIL) AS SIZE FROM PROD.CRM.CUSTOMERS;
 """
 # Rows that let joins, filters and groups meet: repeated values, and one that another table has.
 ROWS = """
@@ -39,7 +41,7 @@ _OTHERS = {
         ("CUSTOMERS", "EMAIL"): """CASE EMAIL WHEN 'canary-alice@pii.example' THEN 'zz9@other.test'
             WHEN 'canary-bob@pii.example' THEN 'canary-alice@pii.example'
             WHEN 'canary-carol@pii.example' THEN '7'
-            WHEN 'sales@paper.example' THEN 'info@ink.example' END""",
+            WHEN 'sales@paper.example' THEN 'x' END""",
         ("CUSTOMERS", "SSN"): """CASE SSN WHEN '900-11-1111' THEN 'a'
             WHEN '900-22-2222' THEN '123-45-6789' WHEN '900-33-3333' THEN 'Oslo' END""",
     },
