@@ -11,6 +11,11 @@ from connections.services.catalogues import (
 )
 from connections.services.checks import test_connection
 from connections.services.credentials import key_statement, set_credential
+from connections.services.key_rotation import (
+    advance_key_rotation,
+    start_key_rotation,
+    undo_key_rotation,
+)
 from connections.services.policies import (
     export_policy,
     import_policy,
@@ -46,6 +51,7 @@ from connections.services.values import catalogue_for, context_for, ruleset_for,
 __all__ = [
     "Difference",
     "Suggestion",
+    "advance_key_rotation",
     "catalogue_for",
     "context_for",
     "create_protection",
@@ -72,11 +78,13 @@ __all__ = [
     "set_credential",
     "set_protection_enabled",
     "set_rule_enabled",
+    "start_key_rotation",
     "suggest",
     "sweep_catalogues",
     "sync_catalogue",
     "target_for",
     "test_connection",
+    "undo_key_rotation",
     "update_connection",
     "update_protection",
     "update_rule",

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from connections.models import Connection, Credential
+from connections.models import Connection, Credential, KeyRotation
 from connections.services.acting import actor_of, need_admin_of
 from connections.services.given import Given, read_reference, refuse_what_cannot_work
 from connections.services.places import quoted_name, stored_name
@@ -116,6 +116,10 @@ def set_credential(
         credential.slot = 1
         credential.changed_at = timezone.now()
         credential.save()
+        # What rotates a key that is no longer ours is over.
+        KeyRotation.objects.filter(connection=row, state__in=["made", "tested", "switched"]).update(
+            state=KeyRotation.State.UNDONE, secret="", finished_at=timezone.now()
+        )
         # A test of the old credential says nothing about this one.
         row.tested_at, row.test_report = None, []
         row.save(update_fields=["tested_at", "test_report"])

@@ -17,6 +17,7 @@ from connections.upstream.emulator.front import Front
 from connections.upstream.emulator.journal import Journal
 from connections.upstream.emulator.sessions import Lifetimes, Sessions
 from connections.upstream.emulator.statements import Statements
+from connections.upstream.emulator.users import Keys
 from connections.upstream.emulator.warehouse.build import build, is_built
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--role", action="append", default=[], help="a granted role; any without")
     parser.add_argument("--public-key", type=Path, help="PEM, for key-pair logins")
     parser.add_argument("--client-id", default="", help="for OAuth client credentials")
+    parser.add_argument("--key-admin", action="append", default=[], help="a role that sets keys")
+    parser.add_argument("--issuer", default="", help="a provider whose tokens are taken")
+    parser.add_argument("--audience", default="", help="whom such a token has to be for")
+    parser.add_argument("--subject", default="", help="whom it has to speak of")
     parser.add_argument(
         "--warehouse",
         choices=("full", "small", "none"),
@@ -68,6 +73,12 @@ def main() -> None:
         build(engine, small=size == "small", progress=logger.info)
     journal = Journal(given.data / "statements.jsonl" if given.data else None)
     statements = Statements(journal)
+    keys = Keys(
+        given.user,
+        given.public_key.read_bytes() if given.public_key else b"",
+        frozenset(role.upper() for role in given.key_admin),
+    )
+    engine.keys = keys
     front = Front(
         engine=engine,
         sessions=Sessions(Lifetimes(given.session_seconds, given.master_seconds)),
@@ -76,10 +87,13 @@ def main() -> None:
             user=given.user,
             password=os.environ.get(f"{_PREFIX}PASSWORD", ""),
             access_token=os.environ.get(f"{_PREFIX}TOKEN", ""),
-            public_key=given.public_key.read_bytes() if given.public_key else b"",
+            keys=keys,
             client_id=given.client_id,
             client_secret=os.environ.get(f"{_PREFIX}CLIENT_SECRET", ""),
             roles=frozenset(role.upper() for role in given.role),
+            issuer=given.issuer,
+            audience=given.audience,
+            subject=given.subject,
         ),
         account=given.account.upper(),
         hold_seconds=given.hold_seconds,

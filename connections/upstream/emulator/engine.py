@@ -28,6 +28,7 @@ from connections.upstream.emulator.dialect import (
     take_context,
 )
 from connections.upstream.emulator.types_of import rowtype_of
+from connections.upstream.emulator.users import Keys
 from connections.upstream.emulator.values import UNKNOWN_TYPE, Outcome, SqlError
 
 _IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_$]*$")
@@ -72,6 +73,7 @@ class Engine(FakeSnow):
         self.results = _Recent()
         self.results_cache = self.results  # fakesnow's name for it
         self.directory = directory
+        self.keys: Keys | None = None
         # Snowflake lets writers of one table wait for each other; DuckDB makes the second fail.
         self.writing = threading.Lock()
         self.duck_conn = duckdb.connect(
@@ -204,6 +206,8 @@ class EngineSession:
         history: pa.Table | None,
         describe_only: bool,
     ) -> Outcome:
+        if self.engine.keys and (found := self.engine.keys.run(sql, self.context.role)):
+            return self._outcome(table=found, rowtype=rowtype_of(found), type_id=UNKNOWN_TYPE)
         prepared = prepare(sql, self.context)
         if prepared.wait_seconds and aborted.wait(prepared.wait_seconds):
             raise _cancelled()
