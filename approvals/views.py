@@ -83,6 +83,16 @@ def inbox(request: HttpRequest) -> HttpResponse:
     return part_or_page(request, "approvals/inbox.html", "approvals/_rows.html", context)
 
 
+def _bound(row: ApprovalRequest) -> list[tuple[Any, Any]]:
+    """Placeholders and their values; a driver binds by place or name, with its own type words, and
+    whole columns of rows at once.
+    """
+    given = json.loads(row.binds or "[]")
+    if isinstance(given, dict):
+        return [(name, bound["value"]) for name, bound in given.items()]
+    return list(enumerate(given, start=1))
+
+
 def _lineage(row: ApprovalRequest) -> list[dict[str, Any]]:
     """Columns with all their uses and the mask each wears; protected ones first."""
     masks = {p["column"]: p["strategy"] for p in row.protections}
@@ -122,7 +132,7 @@ def _context(
         "votes": votes,
         "waiting_for": waiting_for,
         "lineage": _lineage(row),
-        "binds": list(enumerate(json.loads(row.binds or "[]"), start=1)),
+        "binds": _bound(row),
         "changed": live
         and (connection.policy_revision, connection.catalogue_version)
         != (row.policy_revision, row.catalogue_version),

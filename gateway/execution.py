@@ -2,12 +2,9 @@
 
 import asyncio
 import json
-import os
-import secrets
-import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -15,12 +12,10 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from approvals import services as approvals
 from connections.masking.apply import scan_text
-from connections.models import Connection
-from connections.policy.types import Effect
 from connections.services import protect_copies
 from connections.upstream.binds import to_bindings
 from connections.upstream.client import SnowflakeSession
@@ -31,11 +26,10 @@ from connections.upstream.errors import (
     UpstreamUnreachable,
 )
 from connections.upstream.types import QueryHandle, QueryResult
-from gateway import records, standing, upstream, waiting
-from gateway.judging import judge_statement
+from gateway import contexts, kept, upstream, waiting, wire_sessions
+from gateway.claiming import SYSTEM, WORKER, claim
 from gateway.models import Statement
 from gateway.moves import lock, move
-from gateway.pipeline import record_decision
 from gateway.results import MEDIA_TYPE, MaskedResult, masked
 from gateway.states import TRANSITIONS, StatementState
 from hoopweb.metrics import RECORD_SECONDS, UPSTREAM_SECONDS
@@ -43,7 +37,6 @@ from recordings import services as recordings
 from recordings.kinds import EventKind
 
 log = structlog.get_logger(__name__)
-WORKER = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 _BEAT = 2.0
 # How soon a running statement hears that it is to stop.
 _LISTEN = 0.2
@@ -53,7 +46,6 @@ _RECORDER_PATIENCE = 120.0
 # After these a session is as it was, and the next statement may have it.
 _HARMLESS = frozenset({"select", "insert", "update", "delete", "merge", "show", "describe"})
 _CANCELLED = "000604"
-SYSTEM = approvals.SYSTEM
 T = TypeVar("T")
 
 
@@ -64,109 +56,7 @@ def execute(statement_id: UUID) -> None:
         return
     with _Heartbeat(statement) as beat:
         outcome = _send(statement, beat)
-        _record_stubbornly(statement.pk, outcome)
-
-
-# Claim
-
-
-@transaction.atomic
-def claim(statement_id: UUID) -> Statement | None:
-    """Take a queued statement and commit the intent to run it; None when there is nothing to do.
-
-    All that permitted it is checked again here, under lock: access, deadline, approval, and the
-    judgement itself when rules or catalogue have changed since.
-    """
-    statement = lock(statement_id)
-    if statement.state != StatementState.QUEUED:
-        return None
-    statement.connection = Connection.objects.select_related("credential").get(
-        pk=statement.connection_id
-    )
-    hindrance = _hindrance(statement)
-    if hindrance is not None:
-        withdraw(statement, actor=SYSTEM, reason=hindrance)
-        return None
-    now = timezone.now()
-    with RECORD_SECONDS.time():
-        recordings.append(
-            session_id=statement.session_id,
-            kind=EventKind.INTENT,
-            actor=SYSTEM,
-            statement_id=statement.pk,
-            data={
-                "sql_sent": statement.sql_sent,
-                "digest": statement.digest,
-                "connection": statement.connection.name,
-                "role": statement.connection.role,
-                "upstream_request_id": str(statement.pk),
-                "worker": WORKER,
-            },
-        )
-        move(statement, StatementState.RUNNING, worker=WORKER, started_at=now, heartbeat_at=now)
-    return statement
-
-
-def withdraw(statement: Statement, *, actor: dict[str, Any], reason: str) -> None:
-    """Take a locked queued statement back, with the reason in its record."""
-    recordings.append(
-        session_id=statement.session_id,
-        kind=EventKind.CANCELLED,
-        actor=actor,
-        statement_id=statement.pk,
-        data={"by": actor["name"], "reason": reason},
-    )
-    move(statement, StatementState.WITHDRAWN, error_code="withdrawn", error_text=reason)
-
-
-def _hindrance(statement: Statement) -> str | None:
-    """Why a queued statement may no longer run, in words for the one who asked."""
-    if statement.deadline is not None and statement.deadline <= timezone.now():
-        return "The statement's deadline passed before it could run."
-    if (ended := standing.ended(statement)) is not None:
-        return ended
-    hindrance = _rejudge(statement)
-    if hindrance is not None:
-        return hindrance
-    if statement.approval_id is not None:
-        return approvals.use(request_id=statement.approval_id, digest=statement.digest)
-    if statement.grant_id is not None and not approvals.holds(grant_id=statement.grant_id):
-        return "The grant that let this statement run was revoked or has ended. Send it again."
-    return None
-
-
-def _rejudge(statement: Statement) -> str | None:
-    """Judge again when rules or catalogue moved on; None when the statement may still run."""
-    connection = statement.connection
-    seen = (statement.policy_revision, statement.catalogue_version)
-    digest_now = records.digest(statement.sql_upstream, statement)
-    if seen == (connection.policy_revision, connection.catalogue_version):
-        # The connection itself (role, warehouse) may have been edited meanwhile.
-        if digest_now == statement.digest:
-            return None
-        return "The connection changed after this statement was judged. Send it again."
-    verdict = judge_statement(statement, connection)
-    judged = records.judged(verdict, statement)
-    if judged["digest"] == statement.digest and verdict.decision.effect != Effect.DENY:
-        covered = (
-            statement.approval_id is not None
-            or statement.grant_id is not None
-            or verdict.decision.effect == Effect.ALLOW
-        )
-        if covered:
-            return None
-    if verdict.decision.effect == Effect.ALLOW and statement.approval_id is None:
-        # Nobody promised anything about the older text: run what is right now.
-        record_decision(statement, judged)
-        judged["sql_upstream"] = verdict.sql_sent or ""
-        for name, value in judged.items():
-            setattr(statement, name, value)
-        statement.save(update_fields=list(judged))
-        return None
-    return (
-        "The rules or the catalogue changed after this statement was judged, and it needs "
-        "judging anew. Send it again."
-    )
+        record_stubbornly(statement.pk, outcome)
 
 
 # Send
@@ -216,18 +106,29 @@ class Outcome:
         code: str = "",
         text: str = "",
         query_id: str = "",
+        sqlstate: str = "",
+        places: Mapping[str, Any] | None = None,
     ) -> None:
         self.state = state
         self.result = result
         self.code = code
         self.text = text
+        self.sqlstate = sqlstate[:5]
+        # Where the session at Snowflake stands afterwards: role, warehouse, database, schema.
+        self.places = places or {}
         self.query_id = query_id or (result.query_id if result else "")
 
 
 def failed(error: UpstreamError) -> Outcome:
     """Snowflake's own refusal; its words pass the detectors like rows do."""
     text, _ = scan_text(error.message)
-    return Outcome(StatementState.FAILED, code=error.code, text=text, query_id=error.query_id or "")
+    return Outcome(
+        StatementState.FAILED,
+        code=error.code,
+        text=text,
+        query_id=error.query_id or "",
+        sqlstate=error.sqlstate or "",
+    )
 
 
 def _send(statement: Statement, beat: _Heartbeat) -> Outcome:
@@ -237,6 +138,7 @@ def _send(statement: Statement, beat: _Heartbeat) -> Outcome:
         return Outcome(
             StatementState.SUCCEEDED,
             result=masked(result, masked_outputs=statement.masked_outputs),
+            places={name: getattr(result, name) for name in contexts.PLACES},
         )
     except _CancelledError:
         return Outcome(StatementState.CANCELLED, code="000604", text="The statement was cancelled.")
@@ -269,6 +171,8 @@ def timeout_of(statement: Statement) -> float:
 
 async def _run(statement: Statement, beat: _Heartbeat) -> QueryResult:
     """Send the statement once and bring its rows back."""
+    if statement.wire_session_id is not None:
+        return await _run_kept(statement, statement.wire_session_id, beat)
     connection = statement.connection
     target = await asyncio.to_thread(_in_thread, upstream.target_of, connection)
     key = upstream.key_of(connection)
@@ -289,26 +193,11 @@ async def _run(statement: Statement, beat: _Heartbeat) -> QueryResult:
         raise
     clean = False
     try:
-        await asyncio.to_thread(_in_thread, _note_query_id, statement.pk, handle.query_id)
-        answer = asyncio.ensure_future(
-            warm.session.result(
-                handle,
-                max_rows=min(connection.max_rows, settings.RESULT_MAX_ROWS),
-                max_bytes=settings.RESULT_MAX_BYTES,
-            )
-        )
-        aborted = False
-        while not (await asyncio.wait({answer}, timeout=_LISTEN))[0]:
-            if beat.cancelled.is_set() and not aborted:
-                aborted = True
-                await warm.session.abort(handle)
-        try:
-            result = answer.result()
-        except UpstreamError as error:
-            clean = statement.statement_class in _HARMLESS
-            if aborted and error.code == _CANCELLED:
-                raise _CancelledError from error
-            raise
+        result = await _followed(statement, warm.session, handle, beat)
+    except (UpstreamError, _CancelledError):
+        clean = statement.statement_class in _HARMLESS
+        raise
+    else:
         clean = statement.statement_class in _HARMLESS
         return result
     finally:
@@ -316,6 +205,38 @@ async def _run(statement: Statement, beat: _Heartbeat) -> QueryResult:
             await upstream.pool.give_back(key, warm)
         else:
             await upstream.pool.drop(warm)
+
+
+async def _run_kept(statement: Statement, session_id: UUID, beat: _Heartbeat) -> QueryResult:
+    """The same in the session of a driver, which has its place, variables and temporary tables."""
+    async with kept.session_of(session_id) as session:
+        handle = await _submit(statement, session)
+        return await _followed(statement, session, handle, beat)
+
+
+async def _followed(
+    statement: Statement, session: SnowflakeSession, handle: QueryHandle, beat: _Heartbeat
+) -> QueryResult:
+    """Wait for a statement's end, and stop it when someone asks for that."""
+    await asyncio.to_thread(_in_thread, note_query_id, statement.pk, handle.query_id)
+    answer = asyncio.ensure_future(
+        session.result(
+            handle,
+            max_rows=min(statement.connection.max_rows, settings.RESULT_MAX_ROWS),
+            max_bytes=settings.RESULT_MAX_BYTES,
+        )
+    )
+    aborted = False
+    while not (await asyncio.wait({answer}, timeout=_LISTEN))[0]:
+        if beat.cancelled.is_set() and not aborted:
+            aborted = True
+            await session.abort(handle)
+    try:
+        return answer.result()
+    except UpstreamError as error:
+        if aborted and error.code == _CANCELLED:
+            raise _CancelledError from error
+        raise
 
 
 async def _submit(statement: Statement, session: SnowflakeSession) -> QueryHandle:
@@ -326,6 +247,7 @@ async def _submit(statement: Statement, session: SnowflakeSession) -> QueryHandl
         tag=tag_of(statement),
         timeout=timeout_of(statement),
         repeatable=statement.statement_class == "select",
+        describe_only=statement.describe_only,
     )
 
 
@@ -345,27 +267,30 @@ def _in_thread(call: Callable[..., T], *args: Any) -> T:
         close_old_connections()
 
 
-def _note_query_id(statement_id: UUID, query_id: str) -> None:
+def say_alive(rows: QuerySet[Statement], now: datetime) -> None:
+    """Keep running statements from counting as lost."""
+    rows.update(heartbeat_at=now)
+
+
+def note_query_id(statement_id: UUID, query_id: str) -> None:
     Statement.objects.filter(pk=statement_id).update(upstream_query_id=query_id)
 
 
 # Outcome
 
 
-def _record_stubbornly(statement_id: UUID, outcome: Outcome) -> None:
+def record_stubbornly(statement_id: UUID, outcome: Outcome) -> Statement:
     """Commit the outcome, waiting for the recorder to come back for a while if it is away."""
     until = time.monotonic() + _RECORDER_PATIENCE
     while True:
         try:
-            record_outcome(statement_id, outcome)
+            return record_outcome(statement_id, outcome)
         except (OperationalError, InterfaceError) as error:
             close_old_connections()
             if time.monotonic() > until:
                 raise
             log.warning("recorder_away", error=type(error).__name__)
             time.sleep(0.5)
-        else:
-            return
 
 
 def record_outcome(statement_id: UUID, outcome: Outcome, *, reconciled: str = "") -> Statement:
@@ -392,13 +317,17 @@ def record_outcome(statement_id: UUID, outcome: Outcome, *, reconciled: str = ""
             fields |= {
                 "result": payload,
                 "columns": outcome.result.columns,
-                "row_count": outcome.result.table.num_rows,
+                "row_count": outcome.result.row_count,
                 "truncated": outcome.result.truncated,
                 "findings": outcome.result.findings,
             }
         if outcome.query_id:
             fields["upstream_query_id"] = outcome.query_id
-        fields |= {"error_code": outcome.code, "error_text": outcome.text}
+        fields |= {
+            "error_code": outcome.code,
+            "error_text": outcome.text,
+            "error_state": outcome.sqlstate,
+        }
         data: dict[str, Any] = {
             "state": str(outcome.state),
             "row_count": fields.get("row_count"),
@@ -420,6 +349,8 @@ def record_outcome(statement_id: UUID, outcome: Outcome, *, reconciled: str = ""
         )
         if outcome.state == StatementState.SUCCEEDED and statement.copies:
             protect_copies(connection=statement.connection, copies=statement.copies)
+        if outcome.state == StatementState.SUCCEEDED and statement.wire_session_id is not None:
+            wire_sessions.follow(statement, outcome.places)
         move(statement, outcome.state, **fields)
     log.info("finished", state=str(outcome.state), statement_id=str(statement_id))
     return statement

@@ -8,7 +8,7 @@ from django.utils import timezone
 from connections import services as connections
 from connections.judge import Verdict, judge
 from connections.models import Connection
-from gateway import records
+from gateway import contexts, records
 from gateway.models import Statement
 
 # A name that analysis could not find may simply be newer than the catalogue.
@@ -21,8 +21,8 @@ def judge_statement(statement: Statement, connection: Connection) -> Verdict:
     statement.connection = connection
     verdict = judge(
         statement.sql_given,
-        context=connections.context_for(connection),
-        catalogue=connections.catalogue_for(connection),
+        context=contexts.context_of(statement),
+        catalogue=contexts.catalogue_of(statement),
         ruleset=connections.ruleset_for(connection),
         subject=records.subject(statement, timezone.now()),
     )

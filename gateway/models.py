@@ -246,6 +246,8 @@ class WireBatch(models.Model):
     sql = models.TextField()
     prompt = models.TextField(blank=True)
     received_at = models.DateTimeField(default=timezone.now)
+    # Cancelled: no further part begins.
+    stopped_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-received_at"]

@@ -1,5 +1,6 @@
 """The one way in which a statement changes state."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,28 @@ def lock(statement_id: UUID) -> Statement:
     )
 
 
+def begin(statement: Statement, path: Sequence[StatementState], **fields: Any) -> None:
+    """Save a new statement that has already come as far as the end of ``path``.
+
+    Raises IllegalTransition.
+    """
+    source = StatementState(statement.state)
+    steps = []
+    for target in path:
+        if (source, target) not in TRANSITIONS:
+            raise IllegalTransition(f"A statement that is {source} cannot become {target}.")
+        steps.append(Transition(statement=statement, source=source, target=target))
+        source = target
+    if source in FINAL:
+        fields.setdefault("finished_at", timezone.now())
+    for name, value in fields.items():
+        setattr(statement, name, value)
+    statement.state = source
+    statement.save(force_insert=True)
+    Transition.objects.bulk_create(steps)
+    _tell(statement)
+
+
 def move(statement: Statement, target: StatementState, **fields: Any) -> None:
     """Move a locked statement in the caller's transaction; ``fields`` are saved with it.
 
@@ -48,6 +71,10 @@ def move(statement: Statement, target: StatementState, **fields: Any) -> None:
     from gateway.waiting import wake
 
     wake(statement.pk)
+    _tell(statement)
+
+
+def _tell(statement: Statement) -> None:
     notify.row_changed(
         "statement",
         statement.pk,

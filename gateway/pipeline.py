@@ -16,6 +16,7 @@ execution   gateway.execution          intent, rows, mask, outcome
 import json
 import time
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -28,17 +29,16 @@ from approvals import services as approvals
 from connections.judge import Verdict
 from connections.models import Connection
 from connections.policy.types import Effect, ReviewTerms
-from gateway import records
+from gateway import entries, records
 from gateway.judging import judge_statement
 from gateway.models import Statement
-from gateway.moves import lock, move
+from gateway.moves import begin, lock, move
 from gateway.queueing import enqueue
 from gateway.requests import StatementRequest, check
 from gateway.states import StatementState
 from hoopweb.lib.errors import IdempotencyMismatch, NotAllowed, NotFound
 from hoopweb.metrics import DECISION_SECONDS, RECORD_SECONDS
 from recordings import services as recordings
-from recordings.kinds import EventKind
 from recordings.models import Session
 
 log = structlog.get_logger(__name__)
@@ -52,11 +52,7 @@ def submit(request: StatementRequest, *, principal: Principal) -> Statement:
     that is not for running statements, InvalidRequest, NotFound, Conflict or IdempotencyMismatch;
     a denial is a state, not an error.
     """
-    if not principal.allows(TokenScope.RUN):
-        raise NotAllowed(
-            f"This token is not for {TokenScope.RUN}. Ask the agent's owner for one that is.",
-            scope=str(TokenScope.RUN),
-        )
+    _may_send(principal)
     check(request)
     statement = receive(request, principal=principal)
     structlog.contextvars.bind_contextvars(
@@ -65,23 +61,118 @@ def submit(request: StatementRequest, *, principal: Principal) -> Statement:
     return decide(statement.pk)
 
 
+def _may_send(principal: Principal) -> None:
+    if not principal.allows(TokenScope.RUN):
+        raise NotAllowed(
+            f"This token is not for {TokenScope.RUN}. Ask the agent's owner for one that is.",
+            scope=str(TokenScope.RUN),
+        )
+
+
+def take(request: StatementRequest, *, principal: Principal, worker: str) -> tuple[Statement, bool]:
+    """As ``submit``, for a door whose own process runs what is allowed; and whether the statement
+    is new.
+
+    An allowed statement comes back running, claimed by ``worker``, with its intent committed: what
+    the way through the queue does in four transactions is done in one. Anything else comes back
+    as ``submit`` leaves it; so does a repeated request, which joins and never runs again.
+    """
+    _may_send(principal)
+    check(request)
+    found = _same(request, principal)
+    if found is not None:
+        return found, False
+    connection = _connection(request, principal)
+    statement = _made(request, principal, connection)
+    started = time.perf_counter()
+    verdict = judge_statement(statement, connection)
+    DECISION_SECONDS.observe(time.perf_counter() - started)
+    try:
+        with RECORD_SECONDS.time(), transaction.atomic():
+            session = _session(request, principal, connection)
+            return _taken(request, statement, session, verdict, worker), True
+    except IntegrityError:
+        found = _same(request, principal)
+        if found is None:
+            raise
+        return found, False
+
+
+def _taken(
+    request: StatementRequest,
+    statement: Statement,
+    session: Session,
+    verdict: Verdict,
+    worker: str,
+) -> Statement:
+    """Record a new statement and its decision at once, in the caller's transaction."""
+    statement.session = session
+    judged = records.judged(verdict, statement)
+    statement.sql_upstream = verdict.sql_sent or ""
+    said = [*entries.opening(request, statement), entries.decision(statement, judged)]
+    effect = _effect(statement, verdict)
+    if effect == Effect.ALLOW and _still_so(statement):
+        now = timezone.now()
+        said.append(entries.intent(statement, judged, worker))
+        path = (StatementState.QUEUED, StatementState.RUNNING)
+        begin(statement, path, **judged, worker=worker, started_at=now, heartbeat_at=now)
+    elif effect == Effect.DENY:
+        begin(statement, (StatementState.DENIED,), **judged)
+    else:
+        # It waits for somebody, or was overtaken by a change of the rules: the longer way.
+        begin(statement, ())
+        recordings.append_all(session_id=session.pk, entries=said[:-1])
+        return _decided_anew(statement, verdict)
+    recordings.append_all(session_id=session.pk, entries=said)
+    return statement
+
+
+def _decided_anew(statement: Statement, verdict: Verdict) -> Statement:
+    if not _still_so(statement):
+        verdict = judge_statement(statement, Connection.objects.get(pk=statement.connection_id))
+    _settle(statement, verdict)
+    return statement
+
+
+def _still_so(statement: Statement) -> bool:
+    """Whether rules and catalogue are still those that the statement was judged by."""
+    judged_by = statement.connection
+    return Connection.objects.filter(
+        pk=judged_by.pk,
+        is_active=True,
+        policy_revision=judged_by.policy_revision,
+        catalogue_version=judged_by.catalogue_version,
+    ).exists()
+
+
 def receive(request: StatementRequest, *, principal: Principal) -> Statement:
     """Commit the statement and its first events, or find the one that the request id names."""
     found = _same(request, principal)
     if found is not None:
         return found
-    connection = Connection.objects.usable_by(principal).filter(pk=request.connection_id).first()
-    if connection is None:
-        raise NotFound("There is no such connection, or you may not use it.")
+    connection = _connection(request, principal)
     try:
         with RECORD_SECONDS.time(), transaction.atomic():
-            return _receive(request, principal, connection)
+            statement = _made(request, principal, connection)
+            statement.session = _session(request, principal, connection)
+            statement.save(force_insert=True)
+            recordings.append_all(
+                session_id=statement.session_id, entries=entries.opening(request, statement)
+            )
+            return statement
     except IntegrityError:
         # The same request arrived twice at once and the other one was first.
         found = _same(request, principal)
         if found is None:
             raise
         return found
+
+
+def _connection(request: StatementRequest, principal: Principal) -> Connection:
+    connection = Connection.objects.usable_by(principal).filter(pk=request.connection_id).first()
+    if connection is None:
+        raise NotFound("There is no such connection, or you may not use it.")
+    return connection
 
 
 def _same(request: StatementRequest, principal: Principal) -> Statement | None:
@@ -96,11 +187,9 @@ def _same(request: StatementRequest, principal: Principal) -> Statement | None:
     return found
 
 
-def _receive(request: StatementRequest, principal: Principal, connection: Connection) -> Statement:
-    session = _session(request, principal, connection)
-    actor = principal.as_actor()
-    statement = Statement.objects.create(
-        session=session,
+def _made(request: StatementRequest, principal: Principal, connection: Connection) -> Statement:
+    """The row of a new statement, not saved yet."""
+    return Statement(
         connection=connection,
         principal_kind=principal.kind,
         principal_id=principal.id,
@@ -112,50 +201,13 @@ def _receive(request: StatementRequest, principal: Principal, connection: Connec
         request_digest=request.digest(),
         prompt=request.prompt,
         sql_given=request.sql,
-        binds=json.dumps(request.binds) if request.binds else "",
+        binds=json.dumps(request.bound) if request.binds else "",
         deadline=request.deadline,
+        wire_session_id=request.wire_session_id,
+        context=dict(request.context),
+        describe_only=request.describe_only,
+        detached=request.detached,
     )
-    if request.prompt:
-        recordings.append(
-            session_id=session.pk,
-            kind=EventKind.PROMPT,
-            actor=actor,
-            statement_id=statement.pk,
-            data={"text": request.prompt},
-        )
-    if request.reason:
-        recordings.append(
-            session_id=session.pk,
-            kind=EventKind.MESSAGE,
-            actor=actor,
-            statement_id=statement.pk,
-            data={"role": "reasoning", "text": request.reason},
-        )
-    bound = (
-        {
-            "binds": recordings.store_payload(
-                session_id=session.pk,
-                content=statement.binds.encode(),
-                media_type="application/json",
-            )
-        }
-        if request.binds
-        else {}
-    )
-    recordings.append(
-        session_id=session.pk,
-        kind=EventKind.STATEMENT,
-        actor=actor,
-        statement_id=statement.pk,
-        payloads=bound,
-        data={
-            "sql": request.sql,
-            "binds": len(request.binds),
-            "request_id": request.request_id,
-            "prompt_given": bool(request.prompt),
-        },
-    )
-    return statement
 
 
 def _session(request: StatementRequest, principal: Principal, connection: Connection) -> Session:
@@ -205,8 +257,8 @@ def _settle(statement: Statement, verdict: Verdict) -> None:
     record_decision(statement, judged)
     statement.sql_upstream = verdict.sql_sent or ""
     statement.save(update_fields=["sql_upstream"])
-    effect = verdict.decision.effect
-    if effect == Effect.DENY or verdict.sql_sent is None:
+    effect = _effect(statement, verdict)
+    if effect == Effect.DENY:
         move(statement, StatementState.DENIED, **judged)
         return
     if effect == Effect.ALLOW:
@@ -249,15 +301,29 @@ def _settle(statement: Statement, verdict: Verdict) -> None:
     move(statement, StatementState.AWAITING_APPROVAL, approval=request, **judged)
 
 
-def record_decision(statement: Statement, judged: dict[str, object]) -> None:
+def _effect(statement: Statement, verdict: Verdict) -> Effect:
+    """What the decision means for this statement."""
+    effect = verdict.decision.effect
+    if effect == Effect.DENY or verdict.sql_sent is None:
+        return Effect.DENY
+    if statement.describe_only:
+        # Its columns may be told to whoever may ask for it; nothing of it runs.
+        return Effect.ALLOW
+    return effect
+
+
+def record_decision(statement: Statement, judged: dict[str, Any]) -> None:
     """The decision event, as the replay shows it."""
-    recordings.append(
-        session_id=statement.session_id,
-        kind=EventKind.DECISION,
-        actor={"kind": "system", "id": "", "name": "Policy"},
-        statement_id=statement.pk,
-        data=judged,
+    recordings.append_all(
+        session_id=statement.session_id, entries=[entries.decision(statement, judged)]
     )
 
 
-__all__ = ["StatementRequest", "decide", "receive", "record_decision", "submit"]
+__all__ = [
+    "StatementRequest",
+    "decide",
+    "receive",
+    "record_decision",
+    "submit",
+    "take",
+]

@@ -10,6 +10,7 @@ from approvals.models import ApprovalRequest
 from approvals.signals import request_decided
 from approvals.states import RequestState
 from gateway import cutting
+from gateway.claiming import BY_SENDER
 from gateway.moves import lock, move
 from gateway.queueing import enqueue
 from gateway.states import StatementState
@@ -46,7 +47,7 @@ def _words(request: ApprovalRequest, reason: str) -> dict[str, str]:
         text = "Nobody decided in time. Send it again with a new request id if it is still needed."
         return {"error_code": "expired", "error_text": text}
     if request.state == RequestState.WITHDRAWN:
-        text = reason or "Withdrawn by the one who sent it."
+        text = reason or BY_SENDER
         return {"error_code": "withdrawn", "error_text": text}
     if request.state == RequestState.REVOKED:
         text = "The reviewer took the approval back before the statement started."

@@ -13,7 +13,8 @@ from connections.upstream.client import SnowflakeSession
 from connections.upstream.errors import OutcomeUnknown, UpstreamError, UpstreamFailure
 from connections.upstream.types import FoundState, Target
 from gateway import upstream
-from gateway.execution import SYSTEM, Outcome, failed, record_outcome, tag_of
+from gateway.claiming import SYSTEM
+from gateway.execution import Outcome, failed, record_outcome, tag_of
 from gateway.models import Statement
 from gateway.moves import lock, move
 from gateway.results import masked

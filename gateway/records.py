@@ -7,6 +7,7 @@ from accounts.principal import Principal, PrincipalKind
 from connections.judge import Verdict
 from connections.policy.types import Subject
 from connections.sql.facts import Facts
+from gateway import contexts
 from gateway.models import Statement
 from gateway.requests import sha256_of
 
@@ -44,7 +45,7 @@ def subject(statement: Statement, at: Any) -> Subject:
 
 def facts(value: Facts) -> dict[str, Any]:
     """What analysis proved."""
-    return {
+    proved: dict[str, Any] = {
         "statement_class": value.statement_class,
         "reads": [str(o) for o in value.reads],
         "writes": [str(o) for o in value.writes],
@@ -63,6 +64,9 @@ def facts(value: Facts) -> dict[str, Any]:
             for p in value.problems
         ],
     }
+    if value.session_changes:
+        proved["session_changes"] = [[c.kind, c.name, c.value] for c in value.session_changes]
+    return proved
 
 
 def judged(verdict: Verdict, statement: Statement) -> dict[str, Any]:
@@ -107,15 +111,14 @@ def judged(verdict: Verdict, statement: Statement) -> dict[str, Any]:
 def digest(sql_sent: str, statement: Statement) -> str:
     """What an approval is bound to: text, binds, who, where, as what, in which context."""
     connection = statement.connection
-    return sha256_of(
-        {
-            "sql": sql_sent,
-            "binds": json.loads(statement.binds or "[]"),
-            "principal": str(statement.principal_id),
-            "connection": str(connection.pk),
-            "role": connection.role,
-            "warehouse": connection.warehouse,
-            "database": connection.database,
-            "schema": connection.schema,
-        }
-    )
+    place = contexts.place_of(statement)
+    bound: dict[str, Any] = {
+        "sql": sql_sent,
+        "binds": json.loads(statement.binds or "[]"),
+        "principal": str(statement.principal_id),
+        "connection": str(connection.pk),
+        **place,
+    }
+    if statement.describe_only:
+        bound["describe_only"] = True
+    return sha256_of(bound)

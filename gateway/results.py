@@ -1,12 +1,14 @@
 """From upstream rows to what is kept and shown."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from connections.masking.apply import scan
+from connections.masking.detectors import Finding
 from connections.upstream.types import QueryResult, ResultColumn
 from gateway.models import Statement
 from hoopweb.lib.errors import Conflict, ErrorCode, HoopwebError
@@ -33,6 +35,12 @@ class MaskedResult:
     findings: list[dict[str, Any]]
     truncated: bool
     query_id: str
+    # Of all parts, where ``table`` is the first of several.
+    total: int | None = None
+
+    @property
+    def row_count(self) -> int:
+        return self.table.num_rows if self.total is None else self.total
 
     @property
     def content(self) -> bytes:
@@ -46,8 +54,33 @@ class MaskedResult:
 def masked(result: QueryResult, *, masked_outputs: list[int]) -> MaskedResult:
     """Run the detectors over what came back; the second layer behind masks at the source."""
     table, findings = scan(result.table)
+    return described(
+        table,
+        result.table.schema.names,
+        findings,
+        rowtype=result.rowtype,
+        masked_outputs=masked_outputs,
+        truncated=result.truncated,
+        query_id=result.query_id,
+    )
+
+
+def described(
+    table: pa.Table,
+    given: Sequence[str],
+    findings: Sequence[Finding],
+    *,
+    rowtype: Sequence[ResultColumn],
+    masked_outputs: Sequence[int],
+    query_id: str,
+    truncated: bool = False,
+    total: int | None = None,
+) -> MaskedResult:
+    """A table that the detectors have seen, with what is to be said of it; ``given`` are the
+    columns' names as they were before.
+    """
     # A header may itself have held a value: it is named here as the detectors left it.
-    names = dict(zip(result.table.schema.names, table.schema.names, strict=True))
+    names = dict(zip(given, table.schema.names, strict=True))
     found = [
         {
             "detector": f.detector,
@@ -61,12 +94,12 @@ def masked(result: QueryResult, *, masked_outputs: list[int]) -> MaskedResult:
     columns = [
         {
             "name": field.name,
-            "type": _type_of(result.rowtype[i]) if i < len(result.rowtype) else str(field.type),
+            "type": _type_of(rowtype[i]) if i < len(rowtype) else str(field.type),
             "masked": i in masked_outputs or field.name in detected,
         }
         for i, field in enumerate(table.schema)
     ]
-    return MaskedResult(table, columns, found, result.truncated, result.query_id)
+    return MaskedResult(table, columns, found, truncated, query_id, total)
 
 
 def _type_of(column: ResultColumn) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.principal import Principal
 from approvals import services as approvals
 from gateway import waiting
-from gateway.execution import withdraw
+from gateway.claiming import BY_SENDER, withdraw
 from gateway.models import Statement
 from gateway.moves import lock
 from gateway.states import StatementState
@@ -41,7 +41,7 @@ def stop(*, statement_id: UUID, actor: dict[str, Any], reason: str = "") -> Stat
     if statement.state == StatementState.AWAITING_APPROVAL and statement.approval_id:
         approvals.withdraw(request_id=statement.approval_id, actor=actor, reason=reason)
     elif statement.state == StatementState.QUEUED:
-        withdraw(statement, actor=actor, reason=reason or "Withdrawn by the one who sent it.")
+        withdraw(statement, actor=actor, reason=reason or BY_SENDER)
     elif statement.state == StatementState.RUNNING:
         if statement.cancel_requested_at is None:
             recordings.append(

@@ -19,6 +19,7 @@ from django.db import connection  # noqa: E402
 from starlette.types import ASGIApp  # noqa: E402
 
 from approvals.routing import websocket_urlpatterns  # noqa: E402
+from gateway.snowflake import app as snowflake  # noqa: E402
 from hoopweb import doors  # noqa: E402
 from hoopweb.checks import refuse_to_start_unready  # noqa: E402
 from hoopweb.lib.stopping import announce_on  # noqa: E402
@@ -26,8 +27,11 @@ from hoopweb.metrics import REGISTRY, WEBSOCKET_CLIENTS  # noqa: E402
 from hoopweb.metrics_server import metrics  # noqa: E402
 from hoopweb.metrics_store import StoreCollector  # noqa: E402
 
-# Paths that Django never sees. The wire protocol and MCP are mounted here.
-DOORS: dict[str, ASGIApp] = {"/metrics": metrics}
+# Paths that Django never sees.
+DOORS: dict[str, ASGIApp] = {
+    "/metrics": metrics,
+    **dict.fromkeys(snowflake.PREFIXES, snowflake.application),
+}
 # What such a door needs to have running while the server runs.
 LIFESPANS: tuple[doors.Lifespan, ...] = ()
 

@@ -314,6 +314,8 @@ API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 1200)
 API_STATEMENTS_PER_MINUTE = env.number("API_STATEMENTS_PER_MINUTE", 300)
 # Limits of a statement; a connection may set lower ones.
 STATEMENT_MAX_BYTES = env.number("STATEMENT_MAX_BYTES", 256 * 1024)
+# What a driver may bind to one statement, arrays of rows included.
+BINDS_MAX_BYTES = env.number("BINDS_MAX_BYTES", 8 * 1024 * 1024)
 STATEMENT_TIMEOUT_SECONDS = env.number("STATEMENT_TIMEOUT_SECONDS", 600)
 RESULT_MAX_ROWS = env.number("RESULT_MAX_ROWS", 100_000)
 RESULT_MAX_BYTES = env.number("RESULT_MAX_BYTES", 64 * 1024 * 1024)

@@ -17,6 +17,7 @@ class EventKind(StrEnum):
     QUEUED = "queued"
     INTENT = "intent"
     OUTCOME = "outcome"
+    RESULT_PART = "result-part"
     CANCELLED = "cancelled"
     RECONCILED = "reconciled"
     SESSION_CLOSED = "session-closed"
@@ -35,6 +36,7 @@ DESCRIPTIONS: dict[EventKind, str] = {
     K.QUEUED: "The statement waits for a worker.",
     K.INTENT: "The text that is about to be sent to Snowflake, written down before it is sent.",
     K.OUTCOME: "What came back: state, columns and rows as the agent sees them, or the error.",
+    K.RESULT_PART: "A further part of a large result was handed out, as the agent sees it.",
     K.CANCELLED: "Someone asked for the statement to stop.",
     K.RECONCILED: "An answer was lost; Snowflake was asked what became of the statement.",
     K.SESSION_CLOSED: "The session ends and is sealed.",

@@ -15,6 +15,7 @@ class PriorResult:
     outputs: tuple[Output, ...] = ()
     query_id: str | None = None
     open: bool = False  # columns that no analysis names, such as those of SHOW
+    aliases: tuple[str, ...] = ()  # ids that the client was given before Snowflake gave its own
 
 
 @dataclass(frozen=True, slots=True)

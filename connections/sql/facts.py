@@ -78,9 +78,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class SessionChange:
-    """What the session would be after the statement: ``database``, ``schema`` or ``variable``.
+    """What the session would be after the statement: ``database``, ``schema``, ``variable`` or
+    ``parameter``.
 
-    A variable's value is None where only running would tell it.
+    A value is None where only running would tell it.
     """
 
     kind: str

@@ -104,6 +104,22 @@ def _hides(text: str) -> bool:
     return not text.isascii() and any(unicodedata.category(c) in {"Cf", "Zl", "Zp"} for c in text)
 
 
+def split(text: str) -> list[str]:
+    """The statements of a text, cut where ``scan`` counts them; parts without one are left out."""
+    parts: list[str] = []
+    start, pending = 0, False
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup == "semicolon":
+            if pending:
+                parts.append(text[start : match.start()])
+            start, pending = match.end(), False
+        elif match.lastgroup not in {"space", "line", "block"}:
+            pending = True
+    if pending:
+        parts.append(text[start:])
+    return parts
+
+
 def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
     """Measure a text and name every character that must not stand in it."""
     size = len(text.encode("utf-8", "surrogatepass"))

@@ -140,6 +140,8 @@ def alter_or_session(statement: Statement, tree: exp.Expr) -> None:
                     f"The session setting {key} is not one that an agent may change.",
                     "Formats, time zone, week settings and QUERY_TAG may be set.",
                 )
+            given = _literal(pair.expression) if isinstance(pair, exp.EQ) else None
+            statement.changes.append(SessionChange("parameter", key, given))
 
 
 def show(statement: Statement, tree: exp.Expr) -> None:

@@ -365,7 +365,8 @@ class Sources(Values):
                 found = results[offset]
         elif _is_string(argument):
             assert argument is not None
-            found = next((r for r in results if r.query_id == argument.this), None)
+            named = argument.this
+            found = next((r for r in results if named in (r.query_id, *r.aliases)), None)
         if found is None:
             self.record.refuse(
                 "unknown-result",

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from connections.upstream.errors import (
 from connections.upstream.types import (
     Bindings,
     Found,
+    Keeper,
     QueryHandle,
     QueryResult,
     Target,
@@ -69,6 +70,18 @@ async def connect(
         finally:
             if not keep:
                 await session.close()
+
+
+@contextlib.asynccontextmanager
+async def resume(
+    target: Target, tokens: UpstreamSession, *, keeper: Keeper
+) -> AsyncIterator["SnowflakeSession"]:
+    """Go on with a session that other processes may be using too; it stays open at the end.
+
+    ``target`` needs no secret: what cannot be renewed is lost, and never replaced by a new login.
+    """
+    async with open_http(target) as http:
+        yield SnowflakeSession(Wire(target, tokens, http, keeper=keeper))
 
 
 async def _still_there(wire: Wire) -> bool:
@@ -189,6 +202,21 @@ class SnowflakeSession:
             ) from error
         except AnswerLost as error:
             raise OutcomeUnknown(str(error), query_id=handle.query_id) from error
+
+    async def data(self, handle: QueryHandle) -> dict[str, Any]:
+        """Wait for the end; what Snowflake then says, to the letter. Raises as ``result`` does."""
+        return (await self._final(handle)).data
+
+    async def chunk(self, url: str, headers: Mapping[str, str]) -> bytes:
+        """A remote part of a result, unzipped. Raises ``OutcomeUnknown`` when it is gone."""
+        try:
+            return await self._wire.fetch_chunk(url, headers)
+        except AnswerLost as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    async def alive(self) -> bool:
+        """Whether the session goes on; asking keeps it from ending idle."""
+        return await _still_there(self._wire)
 
     async def parts(self, handle: QueryHandle) -> AsyncIterator[pa.Table]:
         """The result piece by piece, so that no more than a chunk is ever held."""

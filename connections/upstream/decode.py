@@ -26,7 +26,11 @@ def arrow_part(stream: bytes, columns: Sequence[ResultColumn]) -> pa.Table:
     if not stream:
         return empty(columns)
     with pa.ipc.open_stream(io.BytesIO(stream)) as reader:
-        wire = reader.read_all()
+        return plain_table(reader.read_all(), columns)
+
+
+def plain_table(wire: pa.Table, columns: Sequence[ResultColumn]) -> pa.Table:
+    """Arrow as Snowflake sends it, with plain types."""
     if wire.num_columns != len(columns):
         raise ValueError(f"{wire.num_columns} columns came where {len(columns)} were announced")
     plain = [_plain(wire.column(i).combine_chunks(), c) for i, c in enumerate(columns)]

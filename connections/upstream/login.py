@@ -174,6 +174,11 @@ def _tokens(connection: Any) -> UpstreamSession:
         warehouse=connection.warehouse,
         database=connection.database,
         schema=connection.schema,
+        parameters={
+            name: value
+            for name, value in connection.converter.get_parameters().items()
+            if isinstance(value, str | int | bool)
+        },
     )
 
 

@@ -27,7 +27,7 @@ async def parts(wire: Wire, data: Mapping[str, Any]) -> AsyncIterator[pa.Table]:
         yield await _aside(decode.arrow_part, stream, columns)
     else:
         yield await _aside(decode.json_part, data.get("rowset") or [], columns)
-    headers = _chunk_headers(data)
+    headers = chunk_headers(data)
     for chunk in data.get("chunks") or []:
         body = await wire.fetch_chunk(chunk["url"], headers)
         if arrow:
@@ -92,7 +92,8 @@ def _within(
     return part.slice(0, max(keep, 0))
 
 
-def _chunk_headers(data: Mapping[str, Any]) -> dict[str, str]:
+def chunk_headers(data: Mapping[str, Any]) -> dict[str, str]:
+    """What a request for a remote part has to carry."""
     if headers := data.get("chunkHeaders"):
         return {str(name): str(value) for name, value in headers.items()}
     if key := data.get("qrmk"):

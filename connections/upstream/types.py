@@ -75,6 +75,8 @@ class UpstreamSession:
     warehouse: str | None = None
     database: str | None = None
     schema: str | None = None
+    # What the login said of time zone, formats and the like.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, secrets included."""
@@ -88,6 +90,7 @@ class UpstreamSession:
             "warehouse": self.warehouse,
             "database": self.database,
             "schema": self.schema,
+            "parameters": dict(self.parameters),
         }
 
     @classmethod
@@ -217,6 +220,16 @@ class Upstream(Protocol):
         request_id: str | None = None,
         since: datetime | None = None,
     ) -> Found: ...
+
+
+class Keeper(Protocol):
+    """Where the tokens of a session lie that several processes go on with."""
+
+    async def claim(self, used: UpstreamSession) -> UpstreamSession | None:
+        """Tokens newer than ``used`` when someone renewed them; None gives the right to renew."""
+
+    async def keep(self, tokens: UpstreamSession) -> None:
+        """Keep what a renewal gave, and give the right to renew back."""
 
 
 class Connect(Protocol):

@@ -16,7 +16,7 @@ import aiohttp
 
 from connections.upstream.errors import SessionLost, UpstreamError, UpstreamFailure
 from connections.upstream.errors import UpstreamUnreachable as Unreachable
-from connections.upstream.types import Target, UpstreamSession
+from connections.upstream.types import Keeper, Target, UpstreamSession
 from hoopweb.lib import outgoing
 
 logger = logging.getLogger(__name__)
@@ -81,11 +81,13 @@ class Wire:
         tokens: UpstreamSession,
         http: aiohttp.ClientSession,
         on_renew: Callable[[UpstreamSession], None] | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.target = target
         self.tokens = tokens
         self._http = http
         self._on_renew = on_renew
+        self._keeper = keeper
         self._renewing = asyncio.Lock()
 
     async def call(
@@ -105,15 +107,24 @@ class Wire:
         for _ in range(2):
             token = self.tokens.token
             reply = await self._ask(request, token)
-            if reply.success or reply.code != EXPIRED:
+            if reply.success or not self._may_be_renewed(reply.code):
                 return reply
             await self._renew(token)
         return await self._ask(request, self.tokens.token)
+
+    def _may_be_renewed(self, code: str) -> bool:
+        # Where others renew too, a token that is no longer known may only be an old one.
+        return code == EXPIRED or (self._keeper is not None and code in LOST)
 
     async def _renew(self, used: str) -> None:
         async with self._renewing:
             if self.tokens.token != used:
                 return  # someone else did, while we waited for the lock
+            if self._keeper is not None:
+                newer = await self._keeper.claim(self.tokens)
+                if newer is not None:
+                    self.tokens = newer
+                    return
             request = _Request(
                 "POST",
                 "/session/token-request",
@@ -123,10 +134,12 @@ class Wire:
             )
             try:
                 reply = await self._ask(request, self.tokens.master_token)
-            except AnswerLost as error:
+            except (AnswerLost, Unreachable) as error:
+                await self._give_back()
                 # What waited for the new token has been refused, so it has not run.
                 raise Unreachable(f"The session could not be renewed: {error}") from error
             if not reply.success:
+                await self._give_back()
                 raise SessionLost(
                     reply.code, "08001", f"The session could not be renewed: {reply.message}"
                 )
@@ -138,8 +151,14 @@ class Wire:
                 token_expires=_after(now, reply.data.get("validityInSecondsST")),
                 master_expires=_after(now, reply.data.get("validityInSecondsMT")),
             )
+            if self._keeper is not None:
+                await self._keeper.keep(self.tokens)
             if self._on_renew is not None:
                 self._on_renew(self.tokens)
+
+    async def _give_back(self) -> None:
+        if self._keeper is not None:
+            await self._keeper.keep(self.tokens)
 
     async def _ask(self, request: "_Request", token: str) -> Reply:
         kind = "json" if request.path.startswith("/session") else "snowflake"

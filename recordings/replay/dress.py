@@ -27,6 +27,7 @@ _PLAIN: dict[str, tuple[str, str, str]] = {
     K.APPROVAL_REQUESTED: ("Waits for approval", "waiting", "pause-circle"),
     K.QUEUED: ("Queued", "neutral", "queue-list"),
     K.INTENT: ("Sent to Snowflake", "running", "paper-airplane"),
+    K.RESULT_PART: ("Part of the result", "neutral", "square-3-stack-3d"),
     K.CANCELLED: ("Cancelled", "neutral", "stop-circle"),
     K.RECONCILED: ("Snowflake was asked", "neutral", "magnifying-glass-circle"),
     K.SESSION_CLOSED: ("Session closed and sealed", "neutral", "lock-closed"),
@@ -163,6 +164,14 @@ def _intent(step: Step, story: Story) -> None:
     step.shown = {"given": story.given, "sent": str(step.data.get("sql_sent", ""))}
 
 
+def _result_part(step: Step, _story: Story) -> None:
+    step.shown = {
+        "number": (_number(step.data.get("part")) or 0) + 2,  # the first came with the outcome
+        "rows": _number(step.data.get("rows")) or 0,
+        "findings": [f for f in _dicts(step.data.get("findings")) if _number(f.get("count"))],
+    }
+
+
 def _outcome(step: Step, story: Story) -> None:
     sign = words.sign(words.STATES, step.data.get("state"))
     _wear(step, sign)
@@ -215,6 +224,7 @@ _BY_KIND: dict[str, Callable[[Step, Story], None]] = {
     K.APPROVAL_DECIDED: _approval_decided,
     K.INTENT: _intent,
     K.OUTCOME: _outcome,
+    K.RESULT_PART: _result_part,
     K.RECONCILED: _reconciled,
 }
 

@@ -6,8 +6,10 @@ What cannot be recorded must not happen, so every verb raises rather than lose s
 from recordings.services.bodies import open_payload, read_payload, store_payload
 from recordings.services.sessions import (
     SYSTEM,
+    Entry,
     add_message,
     append,
+    append_all,
     body_of,
     close_session,
     open_session,
@@ -19,8 +21,10 @@ from recordings.services.trail import audit, audit_body_of
 
 __all__ = [
     "SYSTEM",
+    "Entry",
     "add_message",
     "append",
+    "append_all",
     "audit",
     "audit_body_of",
     "body_of",

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -102,6 +103,38 @@ def append(
     return _append(session, kind, actor, data, statement_id, _named(session_id, payloads))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An event to be: what ``append`` takes, as a value."""
+
+    kind: EventKind
+    actor: Mapping[str, Any]
+    data: Mapping[str, Any]
+    statement_id: uuid.UUID | None = None
+    payloads: Mapping[str, Payload] = field(default_factory=dict)
+
+
+@transaction.atomic(savepoint=False)
+def append_all(*, session_id: uuid.UUID, entries: Sequence[Entry]) -> list[Event]:
+    """Add several events to a session's chain under one lock, as ``append`` adds one."""
+    session = _locked(session_id)
+    if not session.is_open:
+        raise Conflict(
+            "This session has ended and is sealed. Start a new one.", session=str(session_id)
+        )
+    fields: set[str] = set()
+    events = [
+        _chained(session, e.kind, e.actor, e.data, e.statement_id, _named(session_id, e.payloads))
+        for e in entries
+    ]
+    Event.objects.bulk_create(events)
+    for event in events:
+        fields |= _followed(session, event)
+    session.save(update_fields=sorted(fields))
+    _tell(session, events[-1])
+    return events
+
+
 def _locked(session_id: uuid.UUID) -> Session:
     try:
         return Session.objects.select_for_update().get(pk=session_id)
@@ -137,6 +170,22 @@ def _append(  # noqa: PLR0917
     statement_id: uuid.UUID | None,
     named: list[dict[str, Any]],
 ) -> Event:
+    event = _chained(session, kind, actor, data, statement_id, named)
+    event.save(force_insert=True)
+    session.save(update_fields=sorted(_followed(session, event)))
+    _tell(session, event)
+    return event
+
+
+def _chained(  # noqa: PLR0917
+    session: Session,
+    kind: EventKind,
+    actor: Mapping[str, Any],
+    data: Mapping[str, Any],
+    statement_id: uuid.UUID | None,
+    named: list[dict[str, Any]],
+) -> Event:
+    """The next event of a locked session's chain; the session's head moves on to it."""
     event = Event(
         session=session,
         number=session.event_count + 1,
@@ -151,19 +200,26 @@ def _append(  # noqa: PLR0917
         previous=session.head,
     )
     event.hash = chain.digest(body_of(event))
-    event.save(force_insert=True)
     session.event_count = event.number
     session.head = event.hash
     session.last_event_at = event.at
-    fields = ["event_count", "head", "last_event_at"]
-    if kind == EventKind.PROMPT and not session.title:
-        session.title = title_from(str(data.get("text", "")))
-        fields.append("title")
-    if kind == EventKind.SESSION_CLOSED:
+    return event
+
+
+def _followed(session: Session, event: Event) -> set[str]:
+    """What an event changes of its session's row; the names of the fields to save."""
+    fields = {"event_count", "head", "last_event_at"}
+    if event.kind == EventKind.PROMPT and not session.title:
+        session.title = title_from(str(event.data.get("text", "")))
+        fields.add("title")
+    if event.kind == EventKind.SESSION_CLOSED:
         session.ended_at = event.at
         session.seal = chain.seal_of(session_id=session.pk, count=event.number, head=event.hash)
-        fields += ["ended_at", "seal"]
-    session.save(update_fields=fields)
+        fields |= {"ended_at", "seal"}
+    return fields
+
+
+def _tell(session: Session, event: Event) -> None:
     transaction.on_commit(
         partial(
             event_appended.send_robust,
@@ -173,7 +229,6 @@ def _append(  # noqa: PLR0917
             kind=event.kind,
         )
     )
-    return event
 
 
 def body_of(event: Event) -> dict[str, Any]:

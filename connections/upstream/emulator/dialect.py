@@ -32,6 +32,7 @@ class Prepared:
     tree: Expr
     history_limit: int | None = None
     wait_seconds: float = 0.0
+    temporary: Expr | None = None  # the table that ends with the session
 
 
 def prepare(sql: str, context: Context) -> Prepared:
@@ -63,7 +64,25 @@ def prepare(sql: str, context: Context) -> Prepared:
             limit = _history_limit(call)
             _replace(node, _history_table(node))
             changed = True
-    return Prepared(tree.sql(dialect="snowflake") if changed else sql, tree, limit, wait)
+    temporary = _temporary(tree)
+    changed = changed or temporary is not None
+    text = tree.sql(dialect="snowflake") if changed else sql
+    return Prepared(text, tree, limit, wait, temporary)
+
+
+def _temporary(tree: Expr) -> Expr | None:
+    """DuckDB has temporary tables in a place of their own only, Snowflake in any schema: here one
+    is an ordinary table, which the session drops at its end.
+    """
+    if not isinstance(tree, exp.Create) or str(tree.args.get("kind")).upper() != "TABLE":
+        return None
+    properties = tree.args.get("properties")
+    found = properties.find(exp.TemporaryProperty) if properties is not None else None
+    name = tree.find(exp.Table)
+    if found is None or name is None or not name.args.get("db"):
+        return None
+    found.pop()
+    return name.copy()
 
 
 def take_context(tree: Expr, context: Context) -> bool:

@@ -146,6 +146,7 @@ class EngineSession:
         self.connection = engine.connection(database, schema)
         self._one_at_a_time = threading.Lock()
         self._running: str | None = None
+        self._temporary: list[str] = []
 
     def interrupt(self, query_id: str) -> None:
         """Stop ``query_id`` if it is the one that runs; harmless otherwise."""
@@ -154,6 +155,9 @@ class EngineSession:
 
     def close(self) -> None:
         with self._one_at_a_time, contextlib.suppress(duckdb.Error):
+            for name in self._temporary:
+                with contextlib.suppress(snowflake.connector.errors.Error, duckdb.Error):
+                    self.connection.cursor().execute(f"DROP TABLE IF EXISTS {name}")
             self.connection.close()
 
     def run(
@@ -222,6 +226,8 @@ class EngineSession:
         writes = not isinstance(prepared.tree, exp.Query | exp.Show | exp.Describe)
         with self.engine.writing if writes else contextlib.nullcontext():
             cursor, affected = self._execute(prepared, parameters)
+        if prepared.temporary is not None:
+            self._temporary.append(prepared.temporary.sql(dialect="snowflake"))
         self._after(prepared.tree, sql)
         table: pa.Table = cursor._arrow_table  # noqa: SLF001
         if len(parameters.rows) > 1:

@@ -1,0 +1,117 @@
+"""Parts of large results: fetched, detected, recorded, handed on. One part at a time in memory."""
+
+import asyncio
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from connections.masking.apply import scan
+from connections.masking.detectors import Finding
+from connections.upstream import decode
+from connections.upstream.errors import OutcomeUnknown
+from connections.upstream.types import ResultColumn
+from gateway import wire_results, wire_sessions
+from gateway.models import WireResult
+from gateway.snowflake import results, upstreams
+from gateway.snowflake.bodies import address_of
+from gateway.snowflake.hops import hop
+
+# Parts are tens of megabytes; drivers ask for up to ten at once.
+_AT_ONCE = 3
+_room = asyncio.Semaphore(_AT_ONCE)
+
+
+async def chunk(request: Request) -> Response:
+    try:
+        result_id = UUID(request.path_params["result_id"])
+    except ValueError:
+        return _no_such()
+    key = request.headers.get(results.KEY_HEADER, "")
+    row = await hop(_found, result_id, key, address_of(request))
+    if row is None:
+        return _no_such()
+    parts = json.loads(row.parts)
+    place = int(request.path_params["place"])
+    if place >= len(parts["chunks"]):
+        return _no_such()
+    async with _room:
+        session = row.statement.wire_session
+        assert session is not None
+        upstream = await upstreams.of(session)
+        part = parts["chunks"][place]
+        try:
+            body = await upstream.chunk(part["url"], parts["headers"])
+        except OutcomeUnknown:
+            # Its link is over: drivers ask for the result again and are given new ones.
+            return _no_such()
+        content = await hop(_checked, row, parts, place, body)
+    return Response(
+        content, media_type="application/octet-stream", headers={"Content-Encoding": "gzip"}
+    )
+
+
+def _no_such() -> Response:
+    return Response("no such part", status_code=403)
+
+
+def _found(result_id: UUID, key: str, address: str | None) -> WireResult | None:
+    row = wire_results.find(result_id, key)
+    if row is None or row.statement.wire_session is None:
+        return None
+    try:
+        wire_sessions.admit(row.statement.wire_session, address)
+    except wire_sessions.SessionOver:
+        return None
+    return row
+
+
+def _checked(row: WireResult, parts: dict[str, Any], place: int, body: bytes) -> bytes:
+    """The part as the driver may see it, zipped, once it has been written down."""
+    findings: Sequence[Finding]
+    columns = tuple(ResultColumn.parse(each) for each in parts["rowtype"])
+    if parts["arrow"]:
+        table = results.read_stream(body)
+        clean, findings = scan(table)
+        count = clean.num_rows
+        if results.changed(findings):
+            body = results.write_stream(clean)
+    else:
+        rows = decode.json_chunk(body)
+        _, findings, rows = results.scan_rows(rows, columns)
+        count = len(rows)
+        if results.changed(findings):
+            body = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))[1:-1].encode()
+    if count != parts["chunks"][place]["rows"]:
+        raise results.Unreadable("A part of the result has another number of rows than announced.")
+    session = row.statement.wire_session
+    assert session is not None
+    principal = wire_sessions.admit(session, None) if not session.recording.is_open else None
+    recording_id = (
+        session.recording_id
+        if principal is None
+        else wire_sessions.recording_for(session, principal)
+    )
+    wire_results.record_part(
+        row.statement,
+        recording_id,
+        place=place,
+        rows=count,
+        content=body,
+        findings=[_said(finding) for finding in findings],
+    )
+    packer = zlib.compressobj(1, wbits=31)
+    return packer.compress(body) + packer.flush()
+
+
+def _said(finding: Finding) -> dict[str, Any]:
+    return {
+        "detector": finding.detector,
+        "column": finding.column,
+        "count": finding.count,
+        "masked": finding.action == "mask",
+    }

@@ -1,0 +1,179 @@
+"""A statement as a driver sends it: into the pipeline, and back with rows, an error or patience."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from accounts.principal import Principal
+from gateway import contexts, pipeline, wire_sessions
+from gateway.claiming import WORKER
+from gateway.models import Statement, WireSession
+from gateway.requests import StatementRequest
+from gateway.snowflake import answers, batches, prompts, running
+from gateway.snowflake.bodies import address_of, body_of, token_of
+from gateway.snowflake.errors import Refusal
+from gateway.snowflake.hops import hop
+from gateway.states import StatementState
+
+_REUSE = re.compile(r"RESULT_SCAN|LAST_QUERY_ID", re.IGNORECASE)
+_MOST_RESULTS = 50
+# What of a statement's parameters goes on to Snowflake: how the result is written, nothing else.
+_FORWARDED = re.compile(r"[A-Z_]*QUERY_RESULT_FORMAT|[A-Z_]+_OUTPUT_FORMAT|TIMEZONE")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One query-request."""
+
+    token: str
+    request_id: str
+    sql: str
+    bindings: Mapping[str, Mapping[str, Any]]
+    detached: bool
+    describe_only: bool
+    parameters: Mapping[str, Any]
+    trace: str
+    address: str | None
+    base_url: str
+
+    @classmethod
+    async def read(cls, request: Request) -> "Ask":
+        """Raises Refusal for what cannot be a statement."""
+        body = await body_of(request)
+        sql = body.get("sqlText")
+        if not isinstance(sql, str) or not sql.strip():
+            raise Refusal("000900", "The statement's text is empty.", "42601")
+        if body.get("bindStage"):
+            raise Refusal(
+                "003001",
+                "Values bound by way of a stage cannot be looked at, so the gateway takes none. "
+                "Send fewer rows at a time, or set CLIENT_STAGE_ARRAY_BINDING_THRESHOLD to 0.",
+                "42501",
+            )
+        parameters = body.get("parameters")
+        parameters = parameters if isinstance(parameters, dict) else {}
+        return cls(
+            token=token_of(request),
+            request_id=request.query_params.get("requestId") or str(uuid.uuid4()),
+            sql=sql,
+            bindings=_bindings(body.get("bindings")),
+            detached=body.get("asyncExec") is True,
+            describe_only=body.get("describeOnly") is True,
+            parameters={str(name).upper(): value for name, value in parameters.items()},
+            trace=prompts.trace_of(request.headers.get("traceparent")),
+            address=address_of(request),
+            base_url=str(request.base_url),
+        )
+
+    @property
+    def forwarded(self) -> dict[str, Any]:
+        return {n: v for n, v in self.parameters.items() if _FORWARDED.fullmatch(n)}
+
+
+def _bindings(given: Any) -> dict[str, dict[str, Any]]:
+    if not given:
+        return {}
+    if not isinstance(given, dict) or not all(
+        isinstance(bound, dict) and {"type", "value"} <= set(bound) for bound in given.values()
+    ):
+        raise Refusal("000900", "The bound values have a form that is not Snowflake's.", "42601")
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A statement as the database has it, and whether this process is to run it."""
+
+    session: WireSession
+    principal: Principal
+    statement: Statement
+    run_here: bool
+
+
+async def query(request: Request) -> Response:
+    ask = await Ask.read(request)
+    if batches.is_batch(ask.parameters):
+        return await batches.query(ask)
+    taken = await hop(take, ask)
+    return await answer(ask, taken)
+
+
+async def answer(ask: Ask, taken: Taken) -> Response:
+    """Run what is to be run here, and wait for the end as long as a driver's call may take."""
+    if taken.run_here:
+        running.start(taken.statement, taken.session, ask.forwarded)
+    if ask.detached:
+        return await answers.detached(taken.statement, taken.session, ask.base_url)
+    return await answers.settled(taken.statement, taken.session, ask.base_url)
+
+
+def take(ask: Ask) -> Taken:
+    """From the request to a judged and recorded statement: everything before Snowflake."""
+    session = wire_sessions.find(ask.token)
+    principal = wire_sessions.admit(session, ask.address)
+    return take_one(ask, session, principal, sql=ask.sql, request_id=ask.request_id)
+
+
+def take_one(
+    ask: Ask, session: WireSession, principal: Principal, *, sql: str, request_id: str
+) -> Taken:
+    recording_id = wire_sessions.recording_for(session, principal)
+    prompt = prompts.prompt_of(ask.parameters.get("QUERY_TAG") or session.query_tag)
+    known = prompt == session.prompt
+    statement, new = pipeline.take(
+        StatementRequest(
+            connection_id=session.connection_id,
+            sql=sql,
+            request_id=request_name(session, request_id),
+            door=wire_sessions.DOOR,
+            binds=ask.bindings,
+            prompt=prompt,
+            prompt_known=known,
+            session_id=recording_id,
+            wire_session_id=session.pk,
+            context=_context(session, sql),
+            describe_only=ask.describe_only,
+            detached=ask.detached,
+            trace=ask.trace,
+        ),
+        principal=principal,
+        worker=WORKER,
+    )
+    if new and not known:
+        wire_sessions.remember(session.pk, prompt=prompt)
+    return Taken(session, principal, statement, new and statement.state == StatementState.RUNNING)
+
+
+def request_name(session: WireSession, request_id: str) -> str:
+    """A driver's id for a statement is its own only within its session."""
+    return f"{session.pk}/{request_id}"[:200]
+
+
+def _context(session: WireSession, sql: str) -> dict[str, Any]:
+    context = dict(session.context)
+    if session.tables:
+        context["tables"] = session.tables
+    if _REUSE.search(sql):
+        context["results"] = _results(session)
+    return context
+
+
+def _results(session: WireSession) -> list[dict[str, Any]]:
+    """Earlier results of this session, latest last, as RESULT_SCAN may name them."""
+    done = (
+        Statement.objects.filter(
+            wire_session=session, state=StatementState.SUCCEEDED, describe_only=False
+        )
+        .exclude(upstream_query_id="")
+        .order_by("-finished_at")[:_MOST_RESULTS]
+    )
+    found = [contexts.result_of(statement) for statement in reversed(done)]
+    # From the first that cannot be told on, counting back from the last would miss.
+    while None in found:
+        found = found[found.index(None) + 1 :]
+    return [each for each in found if each is not None]
