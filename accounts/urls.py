@@ -1,10 +1,21 @@
 from django.urls import path
 
-from accounts.views import agents, oidc_sign_out, people, profile, roles, sign_in, tokens
+from accounts.views import (
+    agents,
+    issuers,
+    mapping,
+    oidc_sign_out,
+    people,
+    profile,
+    roles,
+    sign_in,
+    tokens,
+)
 
 app_name = "accounts"
 
 _AGENT = "agents/<uuid:agent_id>"
+_ISSUER = "settings/issuers/<uuid:issuer_id>"
 _TOKEN = f"{_AGENT}/tokens/<uuid:token_id>"
 
 urlpatterns = [
@@ -22,7 +33,26 @@ urlpatterns = [
     path(f"{_AGENT}/tokens/new/", tokens.new, name="token-new"),
     path(f"{_TOKEN}/rotate/", tokens.rotate, name="token-rotate"),
     path(f"{_TOKEN}/revoke/", tokens.revoke, name="token-revoke"),
+    path(f"{_AGENT}/identities/new/", issuers.new_identity, name="identity-new"),
+    path(
+        f"{_AGENT}/identities/<uuid:identity_id>/remove/",
+        issuers.remove_identity,
+        name="identity-remove",
+    ),
     path("settings/", people.listing, name="people"),
+    path("settings/issuers/", issuers.listing, name="issuers"),
+    path("settings/issuers/new/", issuers.new, name="issuer-new"),
+    path(f"{_ISSUER}/", issuers.detail, name="issuer"),
+    path(f"{_ISSUER}/fetch/", issuers.fetch, name="issuer-fetch"),
+    path(f"{_ISSUER}/switch/", issuers.switch, name="issuer-switch"),
+    path(f"{_ISSUER}/delete/", issuers.delete, name="issuer-delete"),
+    path("settings/mapping/", mapping.listing, name="mapping"),
+    path("settings/mapping/try/", mapping.try_out, name="mapping-try"),
+    path("settings/mapping/people/new/", mapping.person_rule, name="person-rule-new"),
+    path("settings/mapping/people/<uuid:rule_id>/", mapping.person_rule, name="person-rule"),
+    path("settings/mapping/agents/new/", mapping.agent_rule, name="agent-rule-new"),
+    path("settings/mapping/agents/<uuid:rule_id>/", mapping.agent_rule, name="agent-rule"),
+    path("settings/mapping/<uuid:rule_id>/change/", mapping.change, name="mapping-change"),
     path("settings/people/new/", people.new_person, name="person-new"),
     path("settings/people/<uuid:person_id>/", people.person, name="person"),
     path("settings/people/<uuid:person_id>/switch/", people.switch_person, name="person-switch"),

@@ -76,6 +76,7 @@ def context_of(request: HttpRequest, agent: Agent) -> dict[str, Any]:
     return {
         "agent": agent,
         "tokens": [(token, state_of(token), _bound(token, names)) for token in tokens],
+        "identities": agent.identities.select_related("issuer", "rule"),
         "is_owner": agent.owner_id == me.pk,
         "may_manage": Agent.objects.managed_by(me).filter(pk=agent.pk).exists(),
     }

@@ -35,6 +35,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "people": [(person, described(person.grants.all(), names)) for person in people],
         "teams": [(team, described(team.grants.all(), names)) for team in teams],
         "meanings": MEANINGS.items(),
+        "tabs": common.settings_tabs("people"),
         "now": timezone.now(),
     }
     return render(request, "accounts/people.html", context)
