@@ -22,8 +22,9 @@ from connections.sql.analysis import Analysis
 from connections.sql.catalogue import Catalogue
 from connections.sql.facts import ColumnName, Facts, Problem, Use
 from connections.sql.relation import BaseColumn
-from connections.sql.rewrite import Mask, render, replace_scan
+from connections.sql.rewrite import Mask, replace_scan
 from connections.sql.scope import TableScan
+from connections.sql.syntax import render
 
 _WRITES = ("insert", "update", "delete", "merge", "truncate", "create-", "alter-", "call", "set")
 _SILENT = frozenset({Use.NULL_TESTED, Use.COUNTED})

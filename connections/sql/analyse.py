@@ -1,10 +1,8 @@
 """From a text to what it would do. The only way in: never raises, whatever the text is."""
 
-import logging
 import re
 from dataclasses import replace
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -17,9 +15,7 @@ from connections.sql.functions import function_name
 from connections.sql.relation import BaseColumn
 from connections.sql.scope import Record, Scope, TooMuchError
 from connections.sql.statements import Statement
-
-# The parser logs the text of what it only half understands; no statement's text goes to a log.
-logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+from connections.sql.syntax import parse, spelled
 
 _HANDLERS = {**writes.HANDLERS, **ddl.HANDLERS, **sessions.HANDLERS}
 _EXPLAIN = re.compile(r"\s*(?:USING\s+(TEXT|JSON|TABULAR)\s+)?", re.IGNORECASE)
@@ -82,13 +78,9 @@ def parse_problem(error: Exception) -> Problem:
 
 
 def _parse(text: str) -> exp.Expr:
-    trees = [t for t in sqlglot.parse(text, dialect="snowflake") if t is not None]
-    trees = [t for t in trees if not isinstance(t, exp.Semicolon)]
+    trees = parse(text)
     if len(trees) != 1:
         raise ValueError("not one statement")
-    # The parser folds LOWER(HEX_ENCODE(x)) into one node, which the renderer spells TO_CHAR(x).
-    for folded in list(trees[0].find_all(exp.LowerHex)):
-        folded.replace(exp.Lower(this=exp.Hex(this=folded.this)))
     return trees[0]
 
 
@@ -168,7 +160,7 @@ def _call(statement: Statement, text: str) -> exp.Expr:
     if not isinstance(function, exp.Func):
         statement.no_such("This form of CALL")
         return node
-    name = node.sql("snowflake").split("(", 1)[0].replace('"', "").upper()
+    name = spelled(node).split("(", 1)[0].replace('"', "").upper()
     statement.record.functions.add(name)
     statement.record.visited.add(id(function))
     if "$" in name or name.startswith("SNOWFLAKE.") or not isinstance(function, exp.Anonymous):

@@ -106,116 +106,64 @@ SCALAR = _words(
 
 KNOWN = AGGREGATES | WINDOW | SCALAR
 
-# The parser's own classes for those names and for syntax that stands for a function. A class that
-# a later parser invents is unknown until somebody has looked at it.
+# The parser's own classes for syntax that stands for a function; every plain call keeps its name.
+# A class that a later parser invents is unknown until somebody has looked at it.
 TYPED: dict[type[exp.Expr], str] = {
-    getattr(exp, pair.split(":")[0]): pair.split(":")[1]
-    for pair in _words(
-        """
-        Abs:ABS Acos:ACOS Acosh:ACOSH AddMonths:ADD_MONTHS And:AND AnyValue:ANY_VALUE
-        ApproxDistinct:APPROX_COUNT_DISTINCT
-        ApproxPercentileAccumulate:APPROX_PERCENTILE_ACCUMULATE
-        ApproxPercentileCombine:APPROX_PERCENTILE_COMBINE
-        ApproxPercentileEstimate:APPROX_PERCENTILE_ESTIMATE ApproxQuantile:APPROX_PERCENTILE
-        ApproxTopK:APPROX_TOP_K ApproxTopKAccumulate:APPROX_TOP_K_ACCUMULATE
-        ApproxTopKCombine:APPROX_TOP_K_COMBINE ApproxTopKEstimate:APPROX_TOP_K_ESTIMATE
-        ApproximateSimilarity:APPROXIMATE_SIMILARITY ArgMax:MAX_BY ArgMin:MIN_BY
-        Array:ARRAY_CONSTRUCT ArrayAgg:ARRAY_AGG ArrayAppend:ARRAY_APPEND
-        ArrayCompact:ARRAY_COMPACT ArrayConcat:ARRAY_CAT
-        ArrayConstructCompact:ARRAY_CONSTRUCT_COMPACT ArrayContains:ARRAY_CONTAINS
-        ArrayDistinct:ARRAY_DISTINCT ArrayExcept:ARRAY_EXCEPT ArrayFilter:FILTER
-        ArrayInsert:ARRAY_INSERT ArrayIntersect:ARRAY_INTERSECTION ArrayMax:ARRAY_MAX
-        ArrayMin:ARRAY_MIN ArrayOverlaps:ARRAYS_OVERLAP ArrayPosition:ARRAY_POSITION
-        ArrayPrepend:ARRAY_PREPEND ArrayRemove:ARRAY_REMOVE ArrayRemoveAt:ARRAY_REMOVE_AT
-        ArrayReverse:ARRAY_REVERSE ArraySize:ARRAY_SIZE ArraySlice:ARRAY_SLICE
-        ArrayToString:ARRAY_TO_STRING ArrayUnionAgg:ARRAY_UNION_AGG
-        ArrayUniqueAgg:ARRAY_UNIQUE_AGG ArraysZip:ARRAYS_ZIP Ascii:ASCII Asin:ASIN Asinh:ASINH
-        Atan:ATAN Atan2:ATAN2 Atanh:ATANH Avg:AVG Base64DecodeBinary:BASE64_DECODE_BINARY
-        Base64DecodeString:BASE64_DECODE_STRING Base64Encode:BASE64_ENCODE
-        BitLength:BIT_LENGTH BitmapBitPosition:BITMAP_BIT_POSITION
-        BitmapBucketNumber:BITMAP_BUCKET_NUMBER BitmapConstructAgg:BITMAP_CONSTRUCT_AGG
-        BitmapCount:BITMAP_COUNT BitmapOrAgg:BITMAP_OR_AGG BitwiseAndAgg:BITAND_AGG
-        BitwiseOrAgg:BITOR_AGG BitwiseXorAgg:BITXOR_AGG Booland:BOOLAND Boolnot:BOOLNOT
-        Boolor:BOOLOR BoolxorAgg:BOOLXOR_AGG ByteLength:OCTET_LENGTH Case:CASE Cast:CAST
-        Cbrt:CBRT Ceil:CEIL CheckJson:CHECK_JSON CheckXml:CHECK_XML Chr:CHR Coalesce:COALESCE
-        Collate:COLLATE Collation:COLLATION Compress:COMPRESS Concat:CONCAT ConcatWs:CONCAT_WS
-        ConnectByRoot:CONNECT_BY_ROOT Contains:CONTAINS Convert:CAST
-        ConvertTimezone:CONVERT_TIMEZONE Corr:CORR Cos:COS Cosh:COSH
-        CosineDistance:VECTOR_COSINE_SIMILARITY Cot:COT Count:COUNT CountIf:COUNT_IF
-        CovarPop:COVAR_POP CovarSamp:COVAR_SAMP CumeDist:CUME_DIST
-        CurrentAccount:CURRENT_ACCOUNT CurrentAccountName:CURRENT_ACCOUNT_NAME
-        CurrentDatabase:CURRENT_DATABASE CurrentDate:CURRENT_DATE
-        CurrentOrganizationName:CURRENT_ORGANIZATION_NAME CurrentRegion:CURRENT_REGION
-        CurrentRole:CURRENT_ROLE CurrentSchema:CURRENT_SCHEMA CurrentSchemas:CURRENT_SCHEMAS
-        CurrentSession:CURRENT_SESSION CurrentTimestamp:CURRENT_TIMESTAMP
-        CurrentTimezone:CURRENT_TIMEZONE CurrentUser:CURRENT_USER
-        CurrentVersion:CURRENT_VERSION CurrentWarehouse:CURRENT_WAREHOUSE Date:TO_DATE
-        DateAdd:DATEADD DateDiff:DATEDIFF DateFromParts:DATE_FROM_PARTS DateSub:DATEADD
-        DateTrunc:DATE_TRUNC Day:DAY DayOfMonth:DAYOFMONTH DayOfWeek:DAYOFWEEK
-        DayOfWeekIso:DAYOFWEEKISO DayOfYear:DAYOFYEAR Dayname:DAYNAME Decode:DECODE
-        DecodeCase:DECODE DecompressBinary:DECOMPRESS_BINARY
-        DecompressString:DECOMPRESS_STRING Degrees:DEGREES DenseRank:DENSE_RANK
-        DotProduct:VECTOR_INNER_PRODUCT Encrypt:ENCRYPT EncryptRaw:ENCRYPT_RAW Decrypt:DECRYPT
-        DecryptRaw:DECRYPT_RAW Search:SEARCH SearchIp:SEARCH_IP EndsWith:ENDSWITH
-        EqualNull:EQUAL_NULL EuclideanDistance:VECTOR_L2_DISTANCE Exists:EXISTS Exp:EXP
-        Extract:EXTRACT Factorial:FACTORIAL First:FIRST FirstValue:FIRST_VALUE
-        Flatten:ARRAY_FLATTEN Floor:FLOOR GenerateSeries:ARRAY_GENERATE_RANGE GetExtract:GET
-        GetIgnoreCase:GET_IGNORE_CASE Getbit:GETBIT Greatest:GREATEST GroupConcat:LISTAGG
-        Grouping:GROUPING GroupingId:GROUPING_ID HashAgg:HASH_AGG Hex:HEX_ENCODE
-        HexDecodeString:HEX_DECODE_STRING Hll:HLL Hour:HOUR If:IFF Initcap:INITCAP
-        IsArray:IS_ARRAY IsNullValue:IS_NULL_VALUE JSONExtract:GET_PATH
-        JSONExtractScalar:JSON_EXTRACT_PATH_TEXT JSONFormat:TO_JSON JSONKeys:OBJECT_KEYS
-        JSONObject:OBJECT_CONSTRUCT_KEEP_NULL JarowinklerSimilarity:JAROWINKLER_SIMILARITY
-        Kurtosis:KURTOSIS Lag:LAG Last:LAST LastDay:LAST_DAY LastValue:LAST_VALUE Lead:LEAD
-        Least:LEAST Left:LEFT Length:LENGTH Levenshtein:EDITDISTANCE Ln:LN Localtime:LOCALTIME
-        Log:LOG LogicalAnd:BOOLAND_AGG LogicalOr:BOOLOR_AGG Lower:LOWER MD5:MD5
-        MD5Digest:MD5_BINARY MD5NumberLower64:MD5_NUMBER_LOWER64
-        MD5NumberUpper64:MD5_NUMBER_UPPER64 ManhattanDistance:VECTOR_L1_DISTANCE
-        Map:OBJECT_CONSTRUCT MapCat:MAP_CAT MapContainsKey:MAP_CONTAINS_KEY
-        MapDelete:MAP_DELETE MapInsert:MAP_INSERT MapKeys:MAP_KEYS MapPick:MAP_PICK
-        MapSize:MAP_SIZE Max:MAX Median:MEDIAN Min:MIN Minhash:MINHASH
-        MinhashCombine:MINHASH_COMBINE Minute:MINUTE Mode:MODE Month:MONTH Monthname:MONTHNAME
-        MonthsBetween:MONTHS_BETWEEN Nanvl:NANVL NextDay:NEXT_DAY Normal:NORMAL
-        NthValue:NTH_VALUE Ntile:NTILE Nullif:NULLIF Nvl2:NVL2 ObjectAgg:OBJECT_AGG
-        ObjectInsert:OBJECT_INSERT Or:OR Pad:LPAD ParseIp:PARSE_IP ParseJSON:PARSE_JSON
-        ParseUrl:PARSE_URL PercentRank:PERCENT_RANK PercentileCont:PERCENTILE_CONT
-        PercentileDisc:PERCENTILE_DISC Pi:PI Pow:POWER PreviousDay:PREVIOUS_DAY
-        Quarter:QUARTER Radians:RADIANS Rand:RANDOM Randstr:RANDSTR Rank:RANK Reduce:REDUCE
-        RegexpCount:REGEXP_COUNT RegexpExtract:REGEXP_SUBSTR
-        RegexpExtractAll:REGEXP_EXTRACT_ALL RegexpILike:REGEXP_LIKE RegexpInstr:REGEXP_INSTR
-        RegexpLike:REGEXP_LIKE RegexpReplace:REGEXP_REPLACE RegrAvgx:REGR_AVGX
-        RegrAvgy:REGR_AVGY RegrCount:REGR_COUNT RegrIntercept:REGR_INTERCEPT RegrR2:REGR_R2
-        RegrSlope:REGR_SLOPE RegrSxx:REGR_SXX RegrSxy:REGR_SXY RegrSyy:REGR_SYY
-        RegrValx:REGR_VALX RegrValy:REGR_VALY Repeat:REPEAT Replace:REPLACE Reverse:REVERSE
-        Right:RIGHT Round:ROUND RowNumber:ROW_NUMBER RtrimmedLength:RTRIMMED_LENGTH SHA:SHA1
-        SHA1Digest:SHA1_BINARY SHA2:SHA2 SHA2Digest:SHA2_BINARY Second:SECOND Seq1:SEQ1
-        Seq2:SEQ2 Seq4:SEQ4 Seq8:SEQ8 Sign:SIGN Sin:SIN Sinh:SINH Skewness:SKEW
-        SortArray:ARRAY_SORT Soundex:SOUNDEX SoundexP123:SOUNDEX_P123 Space:SPACE Split:SPLIT
-        SplitPart:SPLIT_PART Sqrt:SQRT StDistance:ST_DISTANCE StPoint:ST_POINT
-        StarMap:OBJECT_CONSTRUCT StartsWith:STARTSWITH Stddev:STDDEV StddevPop:STDDEV_POP
-        StrPosition:POSITION StrToDate:TO_DATE StrToTime:TO_TIMESTAMP
-        StripNullValue:STRIP_NULL_VALUE Strtok:STRTOK StrtokToArray:STRTOK_TO_ARRAY
-        Struct:OBJECT_CONSTRUCT Substring:SUBSTRING Sum:SUM Tan:TAN Tanh:TANH Time:TIME
-        TimeAdd:TIMEADD TimeFromParts:TIME_FROM_PARTS TimeSlice:TIME_SLICE TimeToStr:TO_CHAR
-        Timestamp:TO_TIMESTAMP TimestampAdd:TIMESTAMPADD TimestampDiff:TIMESTAMPDIFF
-        TimestampFromParts:TIMESTAMP_FROM_PARTS TimestampLtzFromParts:TIMESTAMP_LTZ_FROM_PARTS
-        TimestampTrunc:DATE_TRUNC TimestampTzFromParts:TIMESTAMP_TZ_FROM_PARTS
-        ToArray:TO_ARRAY ToBinary:TO_BINARY ToBoolean:TO_BOOLEAN ToChar:TO_CHAR
-        ToDouble:TO_DOUBLE ToNumber:TO_NUMBER ToVariant:TO_VARIANT Transform:TRANSFORM
-        Translate:TRANSLATE Trim:TRIM Trunc:TRUNC
-        TryBase64DecodeBinary:TRY_BASE64_DECODE_BINARY
-        TryBase64DecodeString:TRY_BASE64_DECODE_STRING TryCast:TRY_CAST
-        TryHexDecodeBinary:TRY_HEX_DECODE_BINARY TryHexDecodeString:TRY_HEX_DECODE_STRING
-        TsOrDsAdd:DATEADD TsOrDsDiff:DATEDIFF TsOrDsToDate:DATE TsOrDsToDatetime:TO_TIMESTAMP
-        TsOrDsToTime:TO_TIME TsOrDsToTimestamp:TO_TIMESTAMP Typeof:TYPEOF
-        Unhex:HEX_DECODE_BINARY Unicode:UNICODE Uniform:UNIFORM UnixToTime:TO_TIMESTAMP
-        Upper:UPPER Uuid:UUID_STRING VarMap:OBJECT_CONSTRUCT Variance:VARIANCE
-        VariancePop:VARIANCE_POP Week:WEEK WeekOfYear:WEEKOFYEAR WidthBucket:WIDTH_BUCKET
-        XMLGet:XMLGET Xor:BOOLXOR Year:YEAR YearOfWeek:YEAROFWEEK YearOfWeekIso:YEAROFWEEKISO
-        Zipf:ZIPF Stuff:INSERT ToDecfloat:TO_DECFLOAT TryToDecfloat:TRY_TO_DECFLOAT
-    """
-    )
+    exp.And: "AND",
+    exp.Array: "ARRAY_CONSTRUCT",
+    exp.Case: "CASE",
+    exp.Cast: "CAST",
+    exp.Collate: "COLLATE",
+    exp.ConnectByRoot: "CONNECT_BY_ROOT",
+    exp.Count: "COUNT",
+    exp.CurrentDate: "CURRENT_DATE",
+    exp.CurrentTimestamp: "CURRENT_TIMESTAMP",
+    exp.CurrentUser: "CURRENT_USER",
+    exp.Exists: "EXISTS",
+    exp.Extract: "EXTRACT",
+    exp.If: "CASE",
+    exp.JSONExtract: "GET_PATH",
+    exp.Localtime: "LOCALTIME",
+    exp.Localtimestamp: "LOCALTIMESTAMP",
+    exp.NthValue: "NTH_VALUE",
+    exp.Or: "OR",
+    exp.RegexpLike: "REGEXP_LIKE",
+    exp.Replace: "REPLACE",
+    exp.StrPosition: "POSITION",
+    exp.Struct: "OBJECT_CONSTRUCT",
+    exp.ToBoolean: "TRY_CAST",
+    exp.TryCast: "TRY_CAST",
 }
+
+# Where a call takes a date part, which may stand as a bare word.
+UNIT_AT: dict[str, int] = {
+    **dict.fromkeys(
+        _words(
+            "DATE_PART DATE_TRUNC DATEADD DATEDIFF TIMEADD TIMEDIFF TIMESTAMPADD TIMESTAMPDIFF"
+            " DATE_ADD DATE_DIFF"
+        ),
+        0,
+    ),
+    "LAST_DAY": 1,
+    "TRUNC": 1,
+}
+UNIT_OR_COLUMN = frozenset({"TRUNC"})  # of numbers, it takes a number there
+UNITS = _words(
+    """
+    YEAR Y YY YYY YYYY YR YEARS YRS QUARTER Q QTR QTRS QUARTERS MONTH MM MON MONS MONTHS
+    WEEK W WK WEEKOFYEAR WOY WY WEEKS WEEKISO WEEK_ISO WEEKOFYEARISO WEEKOFYEAR_ISO
+    DAY D DD DAYS DAYOFMONTH DAYOFYEAR YEARDAY DOY DY
+    DAYOFWEEK WEEKDAY DOW DW DAYOFWEEKISO WEEKDAY_ISO DOW_ISO DW_ISO DAYOFWEEK_ISO
+    YEAROFWEEK YEAROFWEEKISO HOUR H HH HR HOURS HRS MINUTE M MI MIN MINUTES MINS
+    SECOND S SEC SECONDS SECS MILLISECOND MS MSEC MILLISECONDS
+    MICROSECOND US USEC MICROSECONDS NANOSECOND NS NSEC NANOSEC NSECOND NANOSECONDS NANOSECS
+    NSECONDS EPOCH_SECOND EPOCH EPOCH_SECONDS EPOCH_MILLISECOND EPOCH_MILLISECONDS
+    EPOCH_MICROSECOND EPOCH_MICROSECONDS EPOCH_NANOSECOND EPOCH_NANOSECONDS
+    TIMEZONE_HOUR TZH TIMEZONE_MINUTE TZM
+    """
+)
+
+_COUNTS = frozenset({"APPROX_COUNT_DISTINCT", "HLL"})
 
 # Table functions that only unfold their argument, and the columns that they yield.
 TABLE_FUNCTIONS: dict[str, tuple[str, ...]] = {
@@ -243,6 +191,12 @@ def is_known(node: exp.Expr) -> bool:
     if isinstance(node, exp.Anonymous):
         return function_name(node) in KNOWN
     return type(node) in TYPED
+
+
+def counts(node: exp.Expr) -> bool:
+    """Whether this only counts its arguments, which reveals none of them."""
+    kind = type(node)
+    return kind is exp.Count or (kind is exp.Anonymous and function_name(node) in _COUNTS)
 
 
 def is_aggregate(node: exp.Expr) -> bool:

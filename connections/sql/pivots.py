@@ -8,6 +8,7 @@ from connections.sql.facts import Use
 from connections.sql.names import stored
 from connections.sql.relation import Out, Relation, Source, Value, merge
 from connections.sql.scope import Scope
+from connections.sql.syntax import spelled
 
 if TYPE_CHECKING:
     from connections.sql.sources import Sources
@@ -59,7 +60,7 @@ def _member(node: exp.Expr) -> str:
     if isinstance(node, (exp.PivotAlias, exp.Alias)):
         alias = node.args["alias"]
         return stored(alias) if isinstance(alias, exp.Identifier) else alias.name.upper()
-    return node.sql("snowflake")
+    return spelled(node)
 
 
 def _unpivot(binder: "Sources", pivot: exp.Expr, relation: Relation) -> Relation:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -15,6 +14,7 @@ from connections.sql.names import stored
 from connections.sql.relation import EMPTY, BaseColumn, Out, Relation, Source, Value, merge
 from connections.sql.scope import Record, Scope, ViewColumn
 from connections.sql.sources import Sources
+from connections.sql.syntax import parse
 
 _MODIFIERS = frozenset({"with_", "order", "limit", "offset"})
 _SELECT_ARGS = _MODIFIERS | {
@@ -423,16 +423,14 @@ def _origin(value: Value, record: Record) -> ViewColumn:
 def definition_query(text: str) -> exp.Expr | None:
     """The query of a view's stored text, whether or not CREATE VIEW stands before it."""
     try:
-        trees = sqlglot.parse(text, dialect="snowflake")
+        trees = parse(text)
     except (SqlglotError, RecursionError, AttributeError, ValueError):
         return None
-    trees = [t for t in trees if t is not None]
     if len(trees) != 1:
         return None
     tree = trees[0]
-    if isinstance(tree, exp.Create):
-        tree = tree.args.get("expression")
-    return tree if isinstance(tree, exp.Query) else None
+    query = tree.args.get("expression") if isinstance(tree, exp.Create) else tree
+    return query if isinstance(query, exp.Query) else None
 
 
 def _position(node: exp.Expr, relation: Relation) -> Value | None:

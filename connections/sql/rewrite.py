@@ -1,4 +1,4 @@
-"""Put a mask where a protected column is scanned, and render what was judged.
+"""Put a mask where a protected column is scanned.
 
 Every scan of a table with protected columns becomes a subquery of the same name and the same
 columns in the same order. Nothing above the subquery can tell or reach what was there.
@@ -6,8 +6,7 @@ columns in the same order. Nothing above the subquery can tell or reach what was
 
 from collections.abc import Callable, Mapping
 
-from sqlglot import ErrorLevel, exp
-from sqlglot.dialects.dialect import Dialect
+from sqlglot import exp
 
 from connections.sql.names import quoted
 from connections.sql.scope import TableScan
@@ -41,20 +40,3 @@ def replace_scan(scan: TableScan, masks: Mapping[str, Mask], *, keep_name: bool 
     if keep_name and not outer.args.get("alias") and not outer.args.get("pivots"):
         outer.set("alias", exp.TableAlias(this=quoted(scan.table.name.name)))
     node.replace(outer)
-
-
-def render(tree: exp.Expr, prefix: str = "") -> str:
-    """The text of a judged tree, on one line and without comments.
-
-    Raises UnsupportedError where the text would say less than the tree.
-    """
-    generator = _SNOWFLAKE.generator(comments=False, unsupported_level=ErrorLevel.RAISE)
-    # The generator would first rebuild each SELECT, for texts of other dialects: FLATTEN in a
-    # subquery of the select list becomes joins around it. What was judged is rendered as it stands.
-    handlers = dict(generator._dispatch)  # noqa: SLF001 - there is no public way
-    handlers[exp.Select] = type(generator).select_sql
-    generator._dispatch = handlers  # noqa: SLF001
-    return prefix + generator.generate(tree, copy=False)
-
-
-_SNOWFLAKE = Dialect.get_or_raise("snowflake")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -11,24 +10,28 @@ from connections.sql.catalogue import Catalogue, Column, Table
 from connections.sql.context import SessionContext
 from connections.sql.facts import ObjectName
 from connections.sql.names import qualify, stored, table_parts
+from connections.sql.syntax import parse, spelled
 
 
 def catalogue_from_ddl(text: str, version: int = 1) -> Catalogue:
     """The tables and views that a script of CREATE statements leaves behind."""
     catalogue = Catalogue(version=version)
     context = SessionContext()
-    for tree in sqlglot.parse(text, dialect="snowflake"):
-        if tree is not None:
-            catalogue = with_ddl(catalogue, tree.sql("snowflake"), context)
+    for tree in parse(text):
+        catalogue = _after(catalogue, tree, context)
     return catalogue
 
 
 def with_ddl(catalogue: Catalogue, text: str, context: SessionContext) -> Catalogue:
     """The catalogue after one statement; unchanged where it creates or drops nothing."""
     try:
-        tree = sqlglot.parse_one(text, dialect="snowflake")
+        trees = parse(text)
     except SqlglotError:
         return catalogue
+    return _after(catalogue, trees[0], context) if len(trees) == 1 else catalogue
+
+
+def _after(catalogue: Catalogue, tree: exp.Expr, context: SessionContext) -> Catalogue:
     if isinstance(tree, exp.Create) and str(tree.args.get("kind")).upper() in {"TABLE", "VIEW"}:
         table = _created(tree, catalogue, context)
         if table is not None:
@@ -61,12 +64,12 @@ def _created(tree: exp.Create, catalogue: Catalogue, context: SessionContext) ->
     columns = tuple(_declared(tree.this))
     if query is not None:
         inner = SessionContext(name.database, name.schema) if kind == "view" else context
-        outputs = analyse(query.sql("snowflake"), inner, catalogue).outputs
+        outputs = analyse(spelled(query), inner, catalogue).outputs
         names = [c.name for c in columns] or [o.name for o in outputs]
         columns = tuple(
             Column(n, o.value.type or "VARCHAR") for n, o in zip(names, outputs, strict=False)
         )
-    definition = query.sql("snowflake") if kind == "view" and query is not None else None
+    definition = spelled(query) if kind == "view" and query is not None else None
     return Table(name, columns, definition)
 
 
@@ -74,8 +77,8 @@ def _declared(node: exp.Expr) -> Iterator[Column]:
     for item in node.expressions if isinstance(node, exp.Schema) else []:
         if isinstance(item, exp.ColumnDef):
             type_ = item.args.get("kind")
-            spelled = type_.sql("snowflake") if isinstance(type_, exp.Expr) else "VARCHAR"
-            yield Column(stored(item.this), spelled)
+            text = spelled(type_) if isinstance(type_, exp.Expr) else "VARCHAR"
+            yield Column(stored(item.this), text)
         elif isinstance(item, exp.Identifier):
             yield Column(stored(item), "VARCHAR")
 

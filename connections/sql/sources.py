@@ -21,6 +21,7 @@ from connections.sql.relation import (
     merge,
 )
 from connections.sql.scope import Record, Scope, TableScan
+from connections.sql.syntax import spelled
 from connections.sql.system import system_table
 from connections.sql.values import Values
 
@@ -188,7 +189,7 @@ class Sources(Values):
         parts = table_parts(node)
         name = qualify(parts, self.record.context) if parts is not None else None
         if name is None:
-            shown = node.name or node.sql("snowflake")
+            shown = node.name or spelled(node)
             self.record.refuse(
                 "unqualified-table",
                 f"The table {shown} cannot be resolved: the session has no database and schema.",
@@ -233,7 +234,7 @@ class Sources(Values):
         node.set("catalog", parts[-3] if len(parts) > 2 else None)  # noqa: PLR2004
 
     def _no_table(self, this: exp.Expr | None) -> None:
-        text = this.sql("snowflake") if isinstance(this, exp.Expr) else str(this)
+        text = spelled(this) if isinstance(this, exp.Expr) else str(this)
         if text.startswith(("@", "'@")):
             self.record.flags.add("stage")
             self.record.refuse(
@@ -310,14 +311,7 @@ class Sources(Values):
         self._add(node, Relation(rest=EMPTY), scope)
 
     def _table_function(self, node: exp.Func, scope: Scope) -> Relation:
-        if isinstance(node, exp.Explode):
-            name = "FLATTEN"
-        elif isinstance(node, exp.Generator):
-            name = "GENERATOR"
-        elif isinstance(node, exp.SplitToTable):
-            name = "SPLIT_TO_TABLE"
-        else:
-            name = functions.function_name(node)
+        name = functions.function_name(node)
         self.record.functions.add(name)
         self.record.visited.add(id(node))
         if name == "RESULT_SCAN":
@@ -329,7 +323,7 @@ class Sources(Values):
         value = self._flatten_input(node, scope)
         sources = value.sources
         uses = value.used(Use.ARGUMENT, name)
-        recursive = "RECURSIVE" in node.sql("snowflake").upper()
+        recursive = "RECURSIVE" in spelled(node).upper()
         keys = sources if value.keys is None or recursive else value.keys
         object_known = value.keys is not None and not recursive
         flows = {
@@ -446,7 +440,7 @@ def _is_string(node: exp.Expr | None) -> bool:
 
 
 def _integer(node: exp.Expr) -> int | None:
-    text = node.sql("snowflake")
+    text = spelled(node)
     try:
         return int(text)
     except ValueError:

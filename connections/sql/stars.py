@@ -11,7 +11,7 @@ from connections.sql.relation import Out, Value
 from connections.sql.scope import MAX_COLUMNS, Scope, TooMuchError
 
 if TYPE_CHECKING:
-    from connections.sql.values import Values
+    from connections.sql.columns import Columns
 
 
 def parts(item: exp.Expr) -> tuple[exp.Star | None, str]:
@@ -24,7 +24,7 @@ def parts(item: exp.Expr) -> tuple[exp.Star | None, str]:
 
 
 def expand(
-    binder: "Values", star: exp.Star, alias: str, scope: Scope
+    binder: "Columns", star: exp.Star, alias: str, scope: Scope
 ) -> tuple[list[Out], Value | None]:
     """The columns that a star stands for."""
     binder.record.flags.add("star")
@@ -63,7 +63,7 @@ def expand(
     return _altered(binder, star, columns, scope), rest
 
 
-def _altered(binder: "Values", star: exp.Star, columns: list[Out], scope: Scope) -> list[Out]:
+def _altered(binder: "Columns", star: exp.Star, columns: list[Out], scope: Scope) -> list[Out]:
     pattern = star.args.get("ilike")
     if pattern is not None:
         like = _like(pattern.name)

@@ -12,6 +12,7 @@ from connections.sql.names import qualify, quoted, stored, table_parts
 from connections.sql.queries import Queries
 from connections.sql.relation import Out, Relation, Source, Value
 from connections.sql.scope import Record, Scope
+from connections.sql.syntax import spelled
 
 Handler = Callable[["Statement", exp.Expr], None]
 
@@ -79,7 +80,7 @@ class Statement(Queries):
         parts = table_parts(node) if isinstance(node, exp.Table) else None
         name = qualify(parts, self.record.context, kind) if parts is not None else None
         if name is None:
-            shown = node.sql("snowflake") if node is not None else "nothing"
+            shown = spelled(node) if node is not None else "nothing"
             self.record.refuse(
                 "unqualified-table",
                 f"What is written, {shown}, cannot be resolved to a full name.",
@@ -169,7 +170,7 @@ def _titled(tree: exp.Expr, outputs: list[Out]) -> list[Out]:
     titled = []
     for out in outputs:
         item = None if out.name else next(unnamed, None)
-        title = item.sql("snowflake").upper() if item is not None else out.name
+        title = spelled(item).upper() if item is not None else out.name
         titled.append(Out(title or "?", out.value))
     return titled
 

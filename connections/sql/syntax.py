@@ -1,0 +1,133 @@
+"""From text to tree and back, word for word.
+
+sqlglot reads a call into a class of its own and writes it as it likes: ``NVL`` comes back as
+``COALESCE``, ``DIV0`` as a condition, ``WEEKISO`` as another function altogether. What is judged
+must be what runs, so the parser is kept from knowing the functions that it would respell: their
+names carry a mark while it reads, and each is then a plain call of that name, its arguments in
+their order. Only what has a syntax of its own is left to it.
+"""
+
+import logging
+import re
+from typing import Any
+
+from sqlglot import ErrorLevel, exp
+from sqlglot.dialects.snowflake import Snowflake
+from sqlglot.errors import ParseError, UnsupportedError
+from sqlglot.generator import Generator
+from sqlglot.tokenizer_core import Token, TokenType
+
+# The parser logs the text of what it only half understands; no statement's text goes to a log.
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+
+_DIALECT = Snowflake()
+_PARSER: Any = _DIALECT.parser_class
+
+# A character that the look before refuses outside literals: no name can bring it along.
+_MARK = "\uf4e1"
+# These have arguments that are no list of expressions, or stand where no other call may.
+_SPECIAL = {"CAST", "TRY_CAST", "EXTRACT", "POSITION", "COUNT", "TABLE", "IDENTIFIER"} | {
+    "REPLACE",
+    "NTH_VALUE",
+}
+_RESPELT = (
+    frozenset(_PARSER.FUNCTIONS) | frozenset(_PARSER.FUNCTION_PARSERS) | frozenset({"IF"})
+) - _SPECIAL
+# Read as a plain TIMESTAMP, which may mean another type in the session.
+_LOSSY = re.compile(r"WITHOUT\s+TIME\s+ZONE", re.IGNORECASE)
+
+
+def tokens_of(text: str) -> list[Token]:
+    """The tokens of a text. Raises SqlglotError where it cannot be cut into any."""
+    return _DIALECT.tokenize(text)
+
+
+def parse(text: str) -> list[exp.Expr]:
+    """The statements of a text, empty ones left out. Raises SqlglotError and, on what the parser
+    does not foresee, the errors of any code that does not.
+    """
+    if _LOSSY.search(text):
+        raise ParseError("A type that the parser does not keep.")
+    tokens = tokens_of(text)
+    marked = _mark(tokens)
+    trees = [t for t in _DIALECT.parser().parse(tokens, text) if t is not None]
+    nulls = "NULLS" in text.upper()
+    if marked or nulls:
+        for tree in trees:
+            _unmark(tree, nulls=nulls)
+    return [t for t in trees if not isinstance(t, exp.Semicolon)]
+
+
+def _mark(tokens: list[Token]) -> bool:
+    marked = False
+    before: Token | None = None
+    for token in tokens:
+        kind = token.token_type
+        if before is not None:
+            if kind == TokenType.L_PAREN:
+                if before.token_type != TokenType.IDENTIFIER and before.text.upper() in _RESPELT:
+                    before.text = _MARK + before.text
+                    marked = True
+            elif kind == TokenType.PARAMETER and before.token_type == TokenType.COLON:
+                raise ParseError("A variable stands in a path.")
+        before = token
+    return marked
+
+
+def _unmark(tree: exp.Expr, *, nulls: bool) -> None:
+    for node in tree.walk():
+        this = node.args.get("this")
+        if type(this) is str and this.startswith(_MARK):
+            node.args["this"] = this[1:]
+        elif nulls and type(node) is exp.Ordered:
+            node.args["nulls"] = "FIRST" if node.args.get("nulls_first") else "LAST"
+
+
+def render(tree: exp.Expr, prefix: str = "") -> str:
+    """The text of a tree, on one line and without comments. The tree may be changed by it.
+
+    Raises UnsupportedError where the text would say less than the tree.
+    """
+    writer: Any = _DIALECT.generator(comments=False, unsupported_level=ErrorLevel.RAISE)
+    writer._dispatch = _WRITERS  # noqa: SLF001 - compiled classes cannot be extended
+    text: str = writer.generate(tree, copy=False)
+    if _MARK in text:
+        raise UnsupportedError("a name kept its mark")
+    return prefix + text
+
+
+def spelled(node: exp.Expr) -> str:
+    """The text of a part of a tree, which stays as it is."""
+    return render(node.copy())
+
+
+def _ordered(writer: Any, node: exp.Expr) -> str:
+    """As it was written where no NULLS stands in the text, else all of it: the parser does not
+    tell its default for NULLs from what was written, and the account may have another default.
+    """
+    way = {None: "", False: " ASC", True: " DESC"}[node.args.get("desc")]
+    said = node.args.get("nulls")
+    return f"{writer.sql(node, 'this')}{way}{f' NULLS {said}' if said else ''}"
+
+
+def _tried(writer: Any, node: exp.Expr) -> str:
+    """``TRY_CAST(… AS BOOLEAN)``, which the parser takes for TRY_TO_BOOLEAN."""
+    return f"TRY_CAST({writer.sql(node, 'this')} AS BOOLEAN)"
+
+
+def _writers() -> dict[type[exp.Expr], Any]:
+    """How each class of node is written: as Snowflake's own writer does, without the steps with
+    which it fits other dialects' queries to Snowflake. Those copy every SELECT, and respell it.
+    """
+    writer: Any = _DIALECT.generator()
+    return {
+        **writer._dispatch,  # noqa: SLF001
+        exp.Select: Generator.select_sql,
+        exp.Cast: Generator.cast_sql,
+        exp.Filter: Generator.filter_sql,
+        exp.Ordered: _ordered,
+        exp.ToBoolean: _tried,
+    }
+
+
+_WRITERS = _writers()
