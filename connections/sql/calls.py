@@ -31,6 +31,10 @@ class Calls(Columns):
         self.record.visited.add(id(node))
         if not functions.is_known(node):
             self._unknown_function(name)
+        if isinstance(node, exp.NthValue) and isinstance(node.args.get("from_first"), exp.Expr):
+            self._unknown_function(f"{name} of three arguments")
+        if isinstance(node, exp.JSONExtract) and isinstance(node.this, exp.Literal):
+            self._unknown_function("of a path into a literal")
         if functions.counts(node):
             return self._count(node, scope, name)
         tested = tested_for_null(node)

@@ -129,7 +129,6 @@ TYPED: dict[type[exp.Expr], str] = {
     exp.Or: "OR",
     exp.RegexpLike: "REGEXP_LIKE",
     exp.Replace: "REPLACE",
-    exp.StrPosition: "POSITION",
     exp.Struct: "OBJECT_CONSTRUCT",
     exp.ToBoolean: "TRY_CAST",
     exp.TryCast: "TRY_CAST",

@@ -36,6 +36,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+_NUMBER = re.compile(r"\d+(?:\.\d*)?(?:[eE]\d*)?")
+_ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|0(?![0-7])|[^0-7xu]|\Z)", re.DOTALL)
 _PREFIXES = frozenset({"NOT", "PRIOR", "DISTINCT", "EXPLAIN", "CONNECT_BY_ROOT", "INTERVAL", "ALL"})
 # Cyrillic, Greek and other letters that print like Latin ones.
 _LOOK_LATIN = frozenset(
@@ -98,6 +100,11 @@ def _all_wide(name: str) -> bool:
     """A name that is nothing but another form of plain letters."""
     folded = unicodedata.normalize("NFKC", name)
     return folded != name and folded.isascii() and folded.isalpha()
+
+
+def _escapes_oddly(literal: str) -> bool:
+    """Whether a literal has an octal escape, or one that is cut off."""
+    return "\\" in _ESCAPE.sub("", literal)
 
 
 def _hides(text: str) -> bool:
@@ -164,6 +171,13 @@ def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
             cases += upper == "CASE"
             cases -= upper == "END" and cases > 0
             sets += upper in _SET_WORDS
+            if value[0].isdigit() and not _NUMBER.fullmatch(value):
+                refuse(
+                    "odd-number",
+                    f"{value[:20]} is no number, and a name does not begin with a digit",
+                    "Write decimal numbers; put a space before what follows one.",
+                    match.start(),
+                )
             chain += value.count(".")
         elif kind == "open":
             if value == "{" and text[match.end() : match.end() + 1] in {"{", "%", "#"}:
@@ -202,6 +216,13 @@ def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
         elif kind in {"string", "dollar"}:
             hidden = hidden or _hides(value)
             run = 0
+            if kind == "string" and "\\" in value and _escapes_oddly(value):
+                refuse(
+                    "odd-escape",
+                    "A literal holds an escape that is read in different ways",
+                    "Write the character itself, or double the backslash.",
+                    match.start(),
+                )
         else:
             chain += value in _CHAINS
             run = run + 1 if value in _CHAINS else 0

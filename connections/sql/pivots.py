@@ -76,6 +76,9 @@ def _unpivot(binder: "Sources", pivot: exp.Expr, relation: Relation) -> Relation
         for member in field.expressions:
             column = member.this if isinstance(member, (exp.PivotAlias, exp.Alias)) else member
             name = stored(column.this if isinstance(column, exp.Column) else column)
+            alias = member.args.get("alias")
+            if isinstance(alias, exp.Literal):
+                binder.record.refuse("unknown-syntax", "UNPIVOT names a column by a literal.")
             gone.add(name)
             if name in known:
                 values.append(known[name])

@@ -8,7 +8,6 @@ their order. Only what has a syntax of its own is left to it.
 """
 
 import logging
-import re
 from typing import Any
 
 from sqlglot import ErrorLevel, exp
@@ -26,15 +25,19 @@ _PARSER: Any = _DIALECT.parser_class
 # A character that the look before refuses outside literals: no name can bring it along.
 _MARK = "\uf4e1"
 # These have arguments that are no list of expressions, or stand where no other call may.
-_SPECIAL = {"CAST", "TRY_CAST", "EXTRACT", "POSITION", "COUNT", "TABLE", "IDENTIFIER"} | {
-    "REPLACE",
-    "NTH_VALUE",
-}
+_SPECIAL = {"CAST", "TRY_CAST", "EXTRACT", "COUNT", "TABLE", "IDENTIFIER", "REPLACE", "NTH_VALUE"}
 _RESPELT = (
     frozenset(_PARSER.FUNCTIONS) | frozenset(_PARSER.FUNCTION_PARSERS) | frozenset({"IF"})
 ) - _SPECIAL
-# Read as a plain TIMESTAMP, which may mean another type in the session.
-_LOSSY = re.compile(r"WITHOUT\s+TIME\s+ZONE", re.IGNORECASE)
+# The parser reads these and forgets them: a type that is another in some sessions, an overwriting.
+_LOST = (("WITHOUT", "TIME", "ZONE"), ("OVERWRITE", "ALL"), ("OVERWRITE", "FIRST"))
+_NULLS = (("NULLS", "FIRST"), ("NULLS", "LAST"))
+# What the parser takes for a path or a slice, and Snowflake does not.
+_MISREAD = {
+    TokenType.COLON: frozenset({TokenType.PARAMETER, TokenType.NUMBER, TokenType.R_BRACKET}),
+    TokenType.L_BRACKET: frozenset({TokenType.COLON}),
+}
+_AFTER = frozenset().union(*_MISREAD.values())
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -46,12 +49,13 @@ def parse(text: str) -> list[exp.Expr]:
     """The statements of a text, empty ones left out. Raises SqlglotError and, on what the parser
     does not foresee, the errors of any code that does not.
     """
-    if _LOSSY.search(text):
-        raise ParseError("A type that the parser does not keep.")
     tokens = tokens_of(text)
+    upper = text.upper()
+    if any(words[0] in upper and _holds(tokens, words) for words in _LOST):
+        raise ParseError("Words that the parser would leave out.")
+    nulls = "NULLS" in upper and any(_holds(tokens, words) for words in _NULLS)
     marked = _mark(tokens)
     trees = [t for t in _DIALECT.parser().parse(tokens, text) if t is not None]
-    nulls = "NULLS" in text.upper()
     if marked or nulls:
         for tree in trees:
             _unmark(tree, nulls=nulls)
@@ -68,10 +72,21 @@ def _mark(tokens: list[Token]) -> bool:
                 if before.token_type != TokenType.IDENTIFIER and before.text.upper() in _RESPELT:
                     before.text = _MARK + before.text
                     marked = True
-            elif kind == TokenType.PARAMETER and before.token_type == TokenType.COLON:
-                raise ParseError("A variable stands in a path.")
+            elif (
+                kind in _AFTER
+                and kind in _MISREAD.get(before.token_type, ())
+                and (kind != TokenType.NUMBER or "." in token.text)  # :1 stands for a bound value
+            ):
+                raise ParseError("What follows this is no path.")
         before = token
     return marked
+
+
+def _holds(tokens: list[Token], words: tuple[str, ...]) -> bool:
+    """Whether these words stand in the text, one after the other."""
+    upper = [t.text.upper() for t in tokens]
+    width = len(words)
+    return any(tuple(upper[i : i + width]) == words for i in range(len(upper) - width + 1))
 
 
 def _unmark(tree: exp.Expr, *, nulls: bool) -> None:
@@ -115,6 +130,29 @@ def _tried(writer: Any, node: exp.Expr) -> str:
     return f"TRY_CAST({writer.sql(node, 'this')} AS BOOLEAN)"
 
 
+_NEGATED = {exp.Is: "IS NOT", exp.Like: "NOT LIKE", exp.ILike: "NOT ILIKE"}
+
+
+def _not(writer: Any, node: exp.Expr) -> str:
+    """``a NOT IN (b)`` as it was: with NOT before it, it would bind otherwise to what is around."""
+    inner: Any = node.this
+    escape = ""
+    if type(inner) is exp.Escape:
+        escape, inner = f" ESCAPE {writer.sql(inner, 'expression')}", inner.this
+    kind, args = type(inner), inner.args
+    word = _NEGATED.get(kind)
+    if word is not None:
+        return f"{writer.sql(inner, 'this')} {word} {writer.sql(inner, 'expression')}{escape}"
+    if kind is exp.Between and not args.get("symmetric"):
+        low, high = writer.sql(inner, "low"), writer.sql(inner, "high")
+        return f"{writer.sql(inner, 'this')} NOT BETWEEN {low} AND {high}"
+    if kind is exp.In and not (args.get("unnest") or args.get("field")):
+        query = args.get("query")
+        among = writer.sql(query) if query else f"({writer.expressions(inner, flat=True)})"
+        return f"{writer.sql(inner, 'this')} NOT IN {among}"
+    return f"NOT {writer.sql(node, 'this')}"
+
+
 def _writers() -> dict[type[exp.Expr], Any]:
     """How each class of node is written: as Snowflake's own writer does, without the steps with
     which it fits other dialects' queries to Snowflake. Those copy every SELECT, and respell it.
@@ -125,6 +163,7 @@ def _writers() -> dict[type[exp.Expr], Any]:
         exp.Select: Generator.select_sql,
         exp.Cast: Generator.cast_sql,
         exp.Filter: Generator.filter_sql,
+        exp.Not: _not,
         exp.Ordered: _ordered,
         exp.ToBoolean: _tried,
     }

@@ -38,7 +38,6 @@ PLAIN: frozenset[type[exp.Expr]] = frozenset(
         exp.DPipe,
         exp.Interval,
         exp.Bracket,
-        exp.Slice,
         exp.Distinct,
         exp.Ordered,
         exp.Order,
@@ -80,6 +79,16 @@ LEAVES: frozenset[type[exp.Expr]] = frozenset(
 )
 
 
+def _denies_several(node: exp.Expr) -> bool:
+    several = (exp.Any, exp.All)
+    return isinstance(node, (exp.Like, exp.ILike)) and isinstance(node.args["expression"], several)
+
+
+def _odd(part: exp.Expr) -> bool:
+    """A key that paths and literals escape in different ways."""
+    return isinstance(part, exp.JSONPathKey) and any(c in str(part.this) for c in '"\\')
+
+
 class Values(Calls):
     """Binds expressions of every kind. Queries inside them are bound by the subclass."""
 
@@ -89,12 +98,18 @@ class Values(Calls):
         if kind is exp.Column:
             return self.column(node, scope)
         if kind in LEAVES:
+            if kind is exp.JSONPath and any(_odd(part) for part in node.expressions):
+                self._unknown_syntax("quotes or backslashes in a path's key")
             return EMPTY
         tested = tested_for_null(node)
         if tested is not None and not isinstance(node, exp.Func):
             return self._null_test(tested, scope)
         if kind is exp.Is:
             self._unknown_syntax("IS TRUE, IS FALSE and the like")
+        if kind is exp.Not and _denies_several(node.this):
+            self._unknown_syntax("NOT before LIKE ANY or LIKE ALL without parentheses")
+        if kind is exp.Between and node.args.get("symmetric"):
+            self._unknown_syntax("BETWEEN SYMMETRIC")
         if kind in PLAIN:
             return merge([self.value(child, scope) for child in node.iter_expressions()])
         if kind is exp.Alias:
