@@ -86,13 +86,16 @@ class Calls(Columns):
         )
 
     def _count(self, node: exp.Func, scope: Scope, name: str) -> Value:
+        distinct = not isinstance(node, exp.Count) or isinstance(node.this, exp.Distinct)
         sources, uses = NONE, NO_USES
         for part in _counted(node):
             if isinstance(part, exp.Star):
                 continue
             value = self.value(part, scope)
             whole = isinstance(part, exp.Column) and isinstance(part.this, exp.Star)
-            if value.pure or (whole and not value.uses):
+            # How many distinct values two columns have together tells where they are equal.
+            mixed = distinct and len({s.name for s in value.sources}) > 1
+            if (value.pure and not mixed) or (whole and not value.uses):
                 uses |= value.used(Use.COUNTED, name)
             else:
                 sources |= value.sources
