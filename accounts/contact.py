@@ -6,6 +6,11 @@ NO_PLACE = (
     "Your provider signed you in, but nothing that it says of you gives you a place here. Ask "
     "{whom} to give one of your groups a place, or to have you put into a group that has one."
 )
+NAME_TAKEN = (
+    "Your provider signed you in, and an account here has your user name or your e-mail address "
+    "already. Whether it is yours, an admin has to say: ask {whom} to open that person under "
+    "Settings, where you now stand as somebody waiting, and to link you. Then sign in again."
+)
 
 
 def whom_to_ask() -> str:
@@ -24,3 +29,8 @@ def link() -> str:
 def no_place() -> str:
     """What a person reads whom no mapping rule gives anything."""
     return NO_PLACE.format(whom=whom_to_ask())
+
+
+def name_taken() -> str:
+    """What a person reads whose name an account has that is not their provider's."""
+    return NAME_TAKEN.format(whom=whom_to_ask())

@@ -8,6 +8,7 @@ from accounts.views import (
     people,
     profile,
     roles,
+    saml,
     sign_in,
     tokens,
 )
@@ -22,6 +23,11 @@ urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="sign-in"),
     # First, because it also ends the provider's session; whom that concerns not, it hands on.
     path("sign-out/", oidc_sign_out.sign_out, name="sign-out"),
+    path("saml/start/", saml.start, name="saml-start"),
+    path("saml/acs/", saml.acs, name="saml-acs"),
+    path("saml/finish/<uuid:sign_in_id>/", saml.finish, name="saml-finish"),
+    path("saml/logout/", saml.single_logout, name="saml-logout"),
+    path("saml/metadata/", saml.metadata, name="saml-metadata"),
     path("profile/", profile.profile, name="profile"),
     path("profile/password/", profile.password, name="password"),
     path("profile/browsers/<uuid:sign_in_id>/end/", profile.end_sign_in, name="end-sign-in"),

@@ -182,7 +182,7 @@ def _laptop_only() -> Iterator[CheckMessage]:
         yield _warning(
             12,
             "LOCAL_ACCOUNTS is on outside local mode: people may sign in by password.",
-            "Set OIDC_ISSUER and its companions, then LOCAL_ACCOUNTS=0.",
+            "Set up a provider (OIDC_ISSUER, or SAML_IDP_METADATA), then LOCAL_ACCOUNTS=0.",
         )
     if settings.DEBUG:
         yield _error(
@@ -200,6 +200,19 @@ def _oidc() -> Iterator[CheckMessage]:
             13,
             f"The OpenID provider is half set: {', '.join(missing)} missing.",
             "Set all of OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, or none.",
+        )
+
+
+def _saml() -> Iterator[CheckMessage]:
+    from accounts.saml import configuration
+
+    for problem in configuration.problems():
+        yield _error(
+            21,
+            problem,
+            "Set SAML_IDP_METADATA (or SAML_IDP_METADATA_FILE) to the provider's metadata, or "
+            "SAML_IDP_ENTITY_ID, SAML_IDP_SSO_URL and SAML_IDP_CERTIFICATE; SAML_SP_KEY and "
+            "SAML_SP_CERTIFICATE together. docs/operating.md has examples.",
         )
 
 
@@ -247,6 +260,7 @@ _CONFIGURATION: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     _site_url,
     _laptop_only,
     _oidc,
+    _saml,
     _networks,
     _references,
 )

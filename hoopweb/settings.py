@@ -241,6 +241,17 @@ OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", "groups")
 ACCESS_CONTACT = env.text("ACCESS_CONTACT")
 # How often the provider is asked whether its session still lasts; 0: never.
 OIDC_RENEW_MINUTES = env.number("OIDC_RENEW_MINUTES", 15)
+# Or a SAML provider, by its metadata or by values. Certificates and keys are PEM.
+SAML_IDP_METADATA = env.text("SAML_IDP_METADATA")
+SAML_IDP_ENTITY_ID = env.text("SAML_IDP_ENTITY_ID")
+SAML_IDP_SSO_URL = env.text("SAML_IDP_SSO_URL")
+SAML_IDP_SLO_URL = env.text("SAML_IDP_SLO_URL")
+SAML_IDP_CERTIFICATE = env.text("SAML_IDP_CERTIFICATE")
+SAML_SP_KEY = env.text("SAML_SP_KEY")
+SAML_SP_CERTIFICATE = env.text("SAML_SP_CERTIFICATE")
+SAML_ENTITY_ID = env.text("SAML_ENTITY_ID")
+SAML_NAMEID_FORMAT = env.text("SAML_NAMEID_FORMAT", "persistent")
+SAML_GROUPS_ATTRIBUTE = env.text("SAML_GROUPS_ATTRIBUTE", "groups")
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 if OIDC_ISSUER:
     AUTHENTICATION_BACKENDS.append("accounts.oidc.backend.Backend")

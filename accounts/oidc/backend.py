@@ -11,6 +11,7 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from mozilla_django_oidc.utils import import_from_settings
 
 from accounts.addresses import address_of
+from accounts.mapping import Source
 from accounts.models import User
 from accounts.oidc import id_token, people, provider
 from accounts.oidc.refusal import ProviderUnreachable, SignInRefused
@@ -96,4 +97,10 @@ class Backend(OIDCAuthenticationBackend):  # type: ignore[misc]
 
     def get_or_create_user(self, access_token: str, id_token: str, payload: dict[str, Any]) -> User:
         claims = self.get_userinfo(access_token, id_token, payload)
-        return people.admit(claims, address=address_of(self.request))
+        return people.admit(
+            claims,
+            issuer=settings.OIDC_ISSUER,
+            source=Source.OIDC,
+            groups=people.groups_of(claims) or [],
+            address=address_of(self.request),
+        )

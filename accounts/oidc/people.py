@@ -20,10 +20,6 @@ _NO_SUBJECT = (
 )
 _LONGEST_SUBJECT = 255
 _DISABLED = "Your account here is disabled. Ask an admin of Hoopweb to enable it."
-_TAKEN = (
-    "Somebody here already has your user name or your e-mail address, with an account that is not "
-    "your provider's. Ask an admin of Hoopweb which of the two is to stay."
-)
 
 
 def groups_of(claims: dict[str, Any]) -> list[str] | None:
@@ -35,14 +31,16 @@ def groups_of(claims: dict[str, Any]) -> list[str] | None:
     return found or ([] if settings.OIDC_GROUPS_CLAIM in claims else None)
 
 
-def admit(claims: dict[str, Any], *, address: str | None) -> User:
+def admit(
+    claims: dict[str, Any], *, issuer: str, source: Source, groups: list[str], address: str | None
+) -> User:
     """The person behind verified claims, where the mapping rules put them.
 
-    Raises SignInRefused for who is disabled, has no place, or would take another's name.
+    ``issuer`` and the claim ``sub`` name the person. Raises SignInRefused for who is disabled, has
+    no place, or would take another's name.
     """
-    issuer, subject = settings.OIDC_ISSUER, _subject(claims)
-    groups = groups_of(claims) or []
-    found = mapped(Source.OIDC, {**claims, "groups": groups})
+    subject = _subject(claims)
+    found = mapped(source, {**claims, "groups": groups})
     user = _known(issuer, subject)
     if user is not None and not user.is_active:
         raise SignInRefused("disabled", _DISABLED, user=user, subject=subject)
@@ -59,7 +57,16 @@ def admit(claims: dict[str, Any], *, address: str | None) -> User:
     try:
         return _create(issuer, subject, claims, found, address)
     except Conflict as error:
-        raise SignInRefused("name_taken", _TAKEN, subject=subject, status=409) from error
+        services.await_link(
+            issuer=issuer,
+            subject=subject,
+            name=_plain(claims.get("name"), 120),
+            username=_username(claims, subject),
+            email=_email(claims),
+        )
+        raise SignInRefused("name_taken", contact.name_taken(), subject=subject, status=409) from (
+            error
+        )
 
 
 def _known(issuer: str, subject: str) -> User | None:
@@ -71,7 +78,7 @@ def _create(
     issuer: str, subject: str, claims: dict[str, Any], found: Mapped, address: str | None
 ) -> User:
     email = _email(claims)
-    username = _plain(claims.get("preferred_username"), 150) or email[:150] or subject[:150]
+    username = _username(claims, subject)
     try:
         with transaction.atomic():
             user = services.create_user(
@@ -90,6 +97,11 @@ def _create(
             raise
         return known
     return user
+
+
+def _username(claims: dict[str, Any], subject: str) -> str:
+    name = _plain(claims.get("preferred_username"), 150)
+    return name or _email(claims)[:150] or subject[:150]
 
 
 def _subject(claims: dict[str, Any]) -> str:

@@ -10,6 +10,12 @@ from accounts.services.agents import (
     update_agent,
 )
 from accounts.services.consoles import Ended, end_by_provider, take_once
+from accounts.services.links import (
+    await_link,
+    dismiss_newcomer,
+    link_identity,
+    unlink_identity,
+)
 from accounts.services.people import (
     change_password,
     create_user,
@@ -18,6 +24,7 @@ from accounts.services.people import (
     set_teams,
 )
 from accounts.services.roles import create_team, grant_role, revoke_role
+from accounts.services.saml import answer_saml, begin_saml, finish_saml
 from accounts.services.sign_in import (
     Vouched,
     end_here,
@@ -42,20 +49,26 @@ __all__ = [
     "Ended",
     "IssuedToken",
     "Vouched",
+    "answer_saml",
+    "await_link",
+    "begin_saml",
     "change_password",
     "create_agent",
     "create_team",
     "create_user",
     "disable_agent",
     "disable_user",
+    "dismiss_newcomer",
     "enable_agent",
     "enable_user",
     "end_by_provider",
     "end_here",
     "end_sign_in",
+    "finish_saml",
     "grant_role",
     "issue_token",
     "keep_sign_in",
+    "link_identity",
     "max_days",
     "record_refusal",
     "revoke_role",
@@ -66,5 +79,6 @@ __all__ = [
     "sign_in_by_provider",
     "sign_out",
     "take_once",
+    "unlink_identity",
     "update_agent",
 ]

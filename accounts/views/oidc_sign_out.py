@@ -17,7 +17,7 @@ from accounts.middleware import public, there_if
 from accounts.models import User
 from accounts.oidc import logout_token, provider
 from accounts.oidc.refusal import ProviderUnreachable, SignInRefused
-from accounts.views import sign_in
+from accounts.views import saml, sign_in
 from accounts.views.provider import page
 from hoopweb.lib import crypto
 
@@ -32,7 +32,7 @@ ID_TOKEN = "oidc_id_token"  # noqa: S105 - a name, not a secret
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Out of the console, and of the provider when it let this browser in."""
-    url = _end_session_url(request)
+    url = _end_session_url(request) or saml.logout_url(request)
     if not url:
         local: HttpResponse = sign_in.sign_out(request)
         return local

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -30,7 +30,7 @@ _WAIT = (
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """The local account's form, where local accounts are on, and the way to the provider."""
-    target = _next(request)
+    target = next_page(request)
     if request.user.is_authenticated:
         return redirect(target)
     local = settings.LOCAL_ACCOUNTS
@@ -54,7 +54,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         "form": form,
         "local": local,
         "next": target,
-        "provider_url": _provider_url(),
+        "ways": _ways(),
         "signed_out": request.GET.get("signed-out") == "1",
         "ended": request.GET.get("ended") == "1",
     }
@@ -72,7 +72,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(f"{reverse('accounts:sign-in')}?signed-out=1", status=303)
 
 
-def _next(request: HttpRequest) -> str:
+def next_page(request: HttpRequest) -> str:
     """Where the person was going, as long as that is here."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(
@@ -81,10 +81,15 @@ def _next(request: HttpRequest) -> str:
     return wanted if safe else resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
-def _provider_url() -> str:
-    if not settings.OIDC_ISSUER:
-        return ""
-    try:
-        return reverse("oidc_authentication_init")
-    except NoReverseMatch:
-        return ""
+def _ways() -> list[dict[str, str]]:
+    """The providers that are set up: where each begins, and what its button says."""
+    ways = []
+    if settings.OIDC_ISSUER:
+        ways.append((reverse("oidc_authentication_init"), "OpenID Connect"))
+    if settings.SAML_IDP_METADATA or settings.SAML_IDP_ENTITY_ID:
+        ways.append((reverse("accounts:saml-start"), "SAML"))
+    alone = len(ways) == 1
+    return [
+        {"url": url, "label": "Sign in with your provider" if alone else f"Sign in with {name}"}
+        for url, name in ways
+    ]
