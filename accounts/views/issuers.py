@@ -21,6 +21,7 @@ _FOR = "Issuers are for admins."
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
+    """Issuers of agents' tokens, and how each stands with its keys."""
     common.admin(request, _FOR)
     rows = Issuer.objects.annotate(
         agents=Count("identities__agent", distinct=True), rule_count=Count("rules", distinct=True)
@@ -35,6 +36,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
+    """Set up an issuer."""
     common.admin(request, _FOR)
     form = IssuerForm(common.posted(request))
     if request.method == "POST" and form.is_valid():
@@ -51,6 +53,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def detail(request: HttpRequest, issuer_id: UUID) -> HttpResponse:
+    """One issuer: its keys, the agents it vouches for, how its tokens are read."""
     common.admin(request, _FOR)
     found = get_object_or_404(Issuer, pk=issuer_id)
     form = IssuerForm(common.posted(request), fixed=True, initial=IssuerForm.initial_of(found))
@@ -76,6 +79,7 @@ def detail(request: HttpRequest, issuer_id: UUID) -> HttpResponse:
 
 @require_POST
 def fetch(request: HttpRequest, issuer_id: UUID) -> HttpResponse:
+    """Ask an issuer for its keys now."""
     me = common.admin(request, _FOR)
     found = get_object_or_404(Issuer, pk=issuer_id)
     if issuers.fetch_keys(issuer=found, by=me):
@@ -88,6 +92,7 @@ def fetch(request: HttpRequest, issuer_id: UUID) -> HttpResponse:
 
 @require_POST
 def switch(request: HttpRequest, issuer_id: UUID) -> HttpResponse:
+    """Believe an issuer, or no longer."""
     common.admin(request, _FOR)
     found = get_object_or_404(Issuer, pk=issuer_id)
     on = request.POST.get("to") != "off"
@@ -99,6 +104,7 @@ def switch(request: HttpRequest, issuer_id: UUID) -> HttpResponse:
 
 @require_POST
 def delete(request: HttpRequest, issuer_id: UUID) -> HttpResponse:
+    """Take away an issuer that nothing depends on."""
     common.admin(request, _FOR)
     found = get_object_or_404(Issuer, pk=issuer_id)
     try:
@@ -112,6 +118,7 @@ def delete(request: HttpRequest, issuer_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def new_identity(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """Give an agent an identity at an issuer."""
     common.admin(request, "Identities of agents are for admins.")
     agent = get_object_or_404(Agent, pk=agent_id)
     form = IdentityForm(common.posted(request))
@@ -131,6 +138,7 @@ def new_identity(request: HttpRequest, agent_id: UUID) -> HttpResponse:
 
 @require_POST
 def remove_identity(request: HttpRequest, agent_id: UUID, identity_id: UUID) -> HttpResponse:
+    """Take an identity from an agent."""
     common.admin(request, "Identities of agents are for admins.")
     rows = AgentIdentity.objects.select_related("agent", "issuer", "rule")
     found = get_object_or_404(rows, pk=identity_id, agent_id=agent_id)

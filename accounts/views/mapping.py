@@ -24,6 +24,7 @@ _FOR = "Mapping rules are for admins."
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
+    """Mapping rules for people and agents, in their order."""
     common.admin(request, _FOR)
     rows = MappingRule.objects.select_related("issuer", "owner", "changed_by").prefetch_related(
         "teams"
@@ -39,6 +40,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def person_rule(request: HttpRequest, rule_id: UUID | None = None) -> HttpResponse:
+    """Write a rule that gives people teams and roles."""
     common.admin(request, _FOR)
     rule = _rule(rule_id, Subject.PERSON)
     form = PersonRuleForm(common.posted(request), rule=rule, connections=seams.connections())
@@ -55,9 +57,10 @@ def person_rule(request: HttpRequest, rule_id: UUID | None = None) -> HttpRespon
 
 
 @require_http_methods(["GET", "POST"])
-def agent_rule(request: HttpRequest, rule_id: UUID | None = None) -> HttpResponse:
+def agent_rule(request: HttpRequest, agent_rule_id: UUID | None = None) -> HttpResponse:
+    """Write a rule by which an issuer's tokens make agents."""
     common.admin(request, _FOR)
-    rule = _rule(rule_id, Subject.AGENT)
+    rule = _rule(agent_rule_id, Subject.AGENT)
     form = AgentRuleForm(common.posted(request), rule=rule)
     if request.method == "POST" and form.is_valid():
         try:
@@ -73,7 +76,7 @@ def agent_rule(request: HttpRequest, rule_id: UUID | None = None) -> HttpRespons
 
 @require_POST
 def change(request: HttpRequest, rule_id: UUID) -> HttpResponse:
-    """Move, switch or delete: the button's ``to`` says which."""
+    """Move, switch or delete a mapping rule: the button's ``to`` says which."""
     common.admin(request, _FOR)
     rule = get_object_or_404(MappingRule, pk=rule_id)
     to, who = request.POST.get("to"), common.acting(request)
@@ -94,6 +97,7 @@ def change(request: HttpRequest, rule_id: UUID) -> HttpResponse:
 @sensitive_post_parameters("text")
 @require_http_methods(["GET", "POST"])
 def try_out(request: HttpRequest) -> HttpResponse:
+    """Try a token or claims on the mapping rules."""
     common.admin(request, _FOR)
     form = TrialForm(common.posted(request), initial={"taken_as": request.GET.get("as", "")})
     found = None

@@ -8,8 +8,12 @@ from typing import Any
 from django.test import Client
 
 from accounts import services as accounts
+from accounts.mapping import Condition, Operator
 from accounts.models import Agent, RoleGrant, SignIn, User
 from accounts.principal import Role
+from accounts.services.identities import add_identity
+from accounts.services.issuers import create_issuer
+from accounts.services.mapping_rules import save_agent_rule, save_person_rule
 from approvals import services as approvals
 from approvals.models import ApprovalRequest
 from connections import services as policies
@@ -20,6 +24,7 @@ from gateway.requests import StatementRequest
 from recordings import checkpoints
 from recordings.models import Payload
 from tests import factories
+from tests.accounts import jwts
 from tests.warehouse import Warehouse
 
 READ = "SELECT CITY, COUNT(*) AS N FROM SHOP.RETAIL.ORDERS GROUP BY CITY"
@@ -143,6 +148,7 @@ class World:
             "person_id": owner.pk,
             "team_id": team.pk,
             "accounts:grant_id": team_grant.pk,
+            **self._trust(name, agent),
             "grant_id": asked.votes.get().grant.pk,
             "session_id": done.session_id,
             "payload_id": Payload.objects.get(session_id=done.session_id).pk,
@@ -152,6 +158,36 @@ class World:
             "digest": request.digest,
         }
         return Place(connection, agent, values)
+
+    def _trust(self, name: str, agent: Agent) -> dict[str, Any]:
+        """An issuer, an identity and a mapping rule of each kind."""
+        issuer = create_issuer(
+            name=f"Issuer of {name}",
+            issuer=f"https://{name}.example.com",
+            audiences=["hoopweb"],
+            given_keys=jwts.KEYS,
+            by=None,
+        )
+        identity = add_identity(agent=agent, issuer=issuer, subject="loader", by=None)
+        conditions = [Condition("groups", Operator.EQUALS, (name,))]
+        people = save_person_rule(
+            rule=None, name=name, conditions=conditions, by_name=True, by=None
+        )
+        agents = save_agent_rule(
+            rule=None,
+            name=name,
+            conditions=conditions,
+            issuer=issuer,
+            agent_name="{sub}",
+            owner=agent.owner,
+            by=None,
+        )
+        return {
+            "issuer_id": issuer.pk,
+            "identity_id": identity.pk,
+            "accounts:rule_id": people.pk,
+            "agent_rule_id": agents.pk,
+        }
 
     def _send(self, connection: Connection, agent: Agent, sql: str) -> Statement:
         return pipeline.submit(
