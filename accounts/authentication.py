@@ -101,7 +101,7 @@ def was_revoked(token: str) -> bool:
         return False
     if len(token) == tokens.KEY_ID:
         return not AgentToken.objects.filter(key_id=token, revoked_at=None).exists()
-    return not AgentIdentity.objects.filter(pk=token, issuer__is_active=True).exists()
+    return not AgentIdentity.objects.standing().filter(pk=token).exists()
 
 
 def principal_by_token(token: AgentToken, *, address: str | None = None) -> Principal:
@@ -148,7 +148,11 @@ def _by_provider(text: str, door: str, address: str | None) -> Bearer:
         raise BearerRefused("agent_disabled", _SWITCHED_OFF, agent=agent)
     if _due(identity):
         AgentIdentity.objects.filter(pk=identity.pk).update(last_used_at=timezone.now())
-    principal = agent.as_principal(on_behalf_of=proven.acts_for, address=address)
+    principal = agent.as_principal(
+        on_behalf_of=proven.acts_for,
+        on_behalf_of_id=proven.person.pk if proven.person else None,
+        address=address,
+    )
     return Bearer(
         # What was sent by an identity ends with it, as with a token.
         principal=replace(principal, scopes=proven.scopes, token=str(identity.pk)),

@@ -61,6 +61,8 @@ class Principal:
     groups: frozenset[str] = field(default_factory=frozenset)
     owner_id: UUID | None = None
     on_behalf_of: str | None = None
+    # Their account, when they have one here: they do not approve what is done for them.
+    on_behalf_of_id: UUID | None = None
     token_connections: frozenset[UUID] | None = None
     scopes: frozenset[str] | None = None
     token: str = ""

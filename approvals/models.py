@@ -33,7 +33,9 @@ class RequestQuerySet(models.QuerySet["ApprovalRequest"]):
     def decidable_by(self, user: User) -> "RequestQuerySet":
         """Pending requests that this person may vote on and has not voted on yet."""
         scope = user.scope(Role.REVIEWER)
-        found = self.pending().exclude(owner_id=user.pk).exclude(principal_id=user.pk)
+        found = self.pending().exclude(
+            Q(owner_id=user.pk) | Q(principal_id=user.pk) | Q(behind_id=user.pk)
+        )
         if not scope.everywhere:
             found = found.filter(connection_id__in=scope.connections)
         found = found.exclude(votes__reviewer=user)
@@ -56,6 +58,8 @@ class ApprovalRequest(models.Model):
     principal_name = models.CharField(max_length=120)
     on_behalf_of = models.CharField(max_length=200, blank=True)
     owner_id = models.UUIDField(null=True, blank=True)
+    # The account of the person that the agent acts for, if they have one.
+    behind_id = models.UUIDField(null=True, blank=True)
     # A vote covers this digest: text sent, binds, connection, role, context and principal.
     digest = models.CharField(max_length=64)
     role = models.CharField(max_length=120, blank=True)
@@ -97,6 +101,11 @@ class ApprovalRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.statement_class} by {self.principal_name}"
+
+    @property
+    def people(self) -> tuple[uuid.UUID | None, ...]:
+        """Whose request it is: none of them decides on it."""
+        return self.principal_id, self.owner_id, self.behind_id
 
     @property
     def is_pending(self) -> bool:

@@ -39,6 +39,8 @@ class Ask:
     connection: Connection
     actor: dict[str, str]
     owner_id: UUID | None
+    # Whom the agent acts for, when they have an account.
+    behind_id: UUID | None = None
     digest: str
     prompt: str
     sql_given: str
@@ -117,6 +119,7 @@ def open_request(ask: Ask) -> ApprovalRequest:
         principal_name=ask.actor["name"],
         on_behalf_of=ask.actor.get("on_behalf_of", ""),
         owner_id=ask.owner_id,
+        behind_id=ask.behind_id,
         digest=ask.digest,
         role=ask.connection.role,
         policy_revision=ask.policy_revision,
@@ -153,8 +156,11 @@ def open_request(ask: Ask) -> ApprovalRequest:
 
 def why_not(request: ApprovalRequest, user: User) -> str | None:
     """Why this person may not vote on the request, in words; None when they may."""
-    if user.pk in (request.principal_id, request.owner_id):
-        return "You cannot decide on your own request, nor on one of your own agent."
+    if user.pk in request.people:
+        return (
+            "You cannot decide on your own request, nor on one of your own agent or of an agent "
+            "that acts for you."
+        )
     if request.connection_id not in user.reviews:
         return f"Only reviewers of {request.connection} decide here. Ask an admin for the role."
     if request.reviewers and not user.team_slugs & set(request.reviewers):
@@ -171,7 +177,7 @@ def _check_vote(
     if not ApprovalRequest.objects.visible_to(by).filter(pk=request.pk).exists():
         raise NotFound("There is no such request.")
     if (hindrance := why_not(request, by)) is not None:
-        if by.pk in (request.principal_id, request.owner_id):
+        if by.pk in request.people:
             raise SelfApproval(hindrance)
         raise NotAllowed(hindrance)
     if choice not in Vote.Choice.values:

@@ -35,6 +35,7 @@ def cut(change: Change) -> int:
         Q(principal_id__in=holders)
         | Q(connection_id__in=change.connections)
         | Q(principal__token__in=list(change.tokens))
+        | Q(principal__on_behalf_of_id__in=[str(each) for each in change.people])
         | Q(grant_id__in=change.grants)
     )
     done = sum(_cut_statement(each, change.grants) for each in statements)

@@ -211,7 +211,12 @@ def _made(request: StatementRequest, principal: Principal, connection: Connectio
 
 
 def _session(request: StatementRequest, principal: Principal, connection: Connection) -> Session:
-    mine = Session.objects.open().filter(principal_id=principal.id, connection_id=connection.pk)
+    # What an agent does for one person is not recorded with what it does for another.
+    mine = Session.objects.open().filter(
+        principal_id=principal.id,
+        connection_id=connection.pk,
+        on_behalf_of=principal.on_behalf_of or "",
+    )
     if request.session_id is not None:
         session = mine.filter(pk=request.session_id).first()
         if session is None:
@@ -282,6 +287,7 @@ def _settle(statement: Statement, verdict: Verdict) -> None:
             connection=statement.connection,
             actor=statement.actor(),
             owner_id=statement.owner_id,
+            behind_id=statement.principal.get("on_behalf_of_id"),
             digest=judged["digest"],
             prompt=statement.prompt,
             sql_given=statement.sql_given,

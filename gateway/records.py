@@ -20,6 +20,7 @@ def principal(value: Principal) -> dict[str, Any]:
         "name": value.name,
         "groups": sorted(value.groups),
         "on_behalf_of": value.on_behalf_of,
+        "on_behalf_of_id": str(value.on_behalf_of_id) if value.on_behalf_of_id else None,
         "token_connections": None
         if value.token_connections is None
         else sorted(map(str, value.token_connections)),

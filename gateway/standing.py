@@ -13,6 +13,7 @@ from recordings.models import Session
 
 AGENT_DISABLED = "The agent that sent this was disabled."
 OWNER_DISABLED = "The person who answers for this agent was disabled."
+BEHIND_DISABLED = "The person for whom this was sent was disabled."
 PERSON_DISABLED = "The person who sent this was disabled."
 TOKEN_REVOKED = "The token or the identity that this came with was taken back."  # noqa: S105 - words, not a token
 ACCESS_ENDED = "The access that this statement arrived with has ended."
@@ -42,6 +43,9 @@ def _ended(
             return AGENT_DISABLED
         if not agent.owner.is_active:
             return OWNER_DISABLED
+        behind = kept.get("on_behalf_of_id")
+        if behind and not User.objects.filter(pk=behind, is_active=True).exists():
+            return BEHIND_DISABLED
         # One that has run out took its statements in while it was good; one that was revoked
         # may never have been in the right hands.
         if was_revoked(kept.get("token", "")):

@@ -206,15 +206,28 @@ def _holder(session: WireSession, address: str | None) -> Principal | None:
         if not networks.admits(token.networks, address):
             return None
         return principal_by_token(token, address=address)
-    # A provider's token: the identity that it proved is what may be taken away.
+    return _by_identity(session, address)
+
+
+def _by_identity(session: WireSession, address: str | None) -> Principal | None:
+    """Of a provider's token, the identity that it proved is what may be taken away."""
+    kept = session.principal
+    behind = kept.get("on_behalf_of_id")
+    if behind and not User.objects.filter(pk=behind, is_active=True).exists():
+        return None
     identity = (
-        AgentIdentity.objects.select_related("agent__owner")
+        AgentIdentity.objects.standing()
+        .select_related("agent__owner")
         .filter(pk=kept["token"], agent_id=session.principal_id)
         .first()
     )
     if identity is None or not _active(identity.agent):
         return None
-    principal = identity.agent.as_principal(on_behalf_of=kept.get("on_behalf_of"), address=address)
+    principal = identity.agent.as_principal(
+        on_behalf_of=kept.get("on_behalf_of"),
+        on_behalf_of_id=UUID(behind) if behind else None,
+        address=address,
+    )
     scopes = kept.get("scopes")
     return replace(
         principal,

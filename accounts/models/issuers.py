@@ -3,6 +3,7 @@
 import uuid
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models.people import Agent
@@ -67,6 +68,14 @@ class Issuer(models.Model):
         return frozenset(self.algorithms) & frozenset(ALGORITHMS)
 
 
+class AgentIdentityQuerySet(models.QuerySet["AgentIdentity"]):
+    """Identities, by whether they open anything."""
+
+    def standing(self) -> "AgentIdentityQuerySet":
+        """Those whose issuer is believed, and whose rule, if one made them, is in force."""
+        return self.filter(Q(rule=None) | Q(rule__enabled=True), issuer__is_active=True)
+
+
 class AgentIdentity(models.Model):
     """An agent as one issuer knows it.
 
@@ -84,6 +93,8 @@ class AgentIdentity(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AgentIdentityQuerySet.as_manager()
 
     class Meta:
         ordering = ["created_at"]

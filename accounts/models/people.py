@@ -223,6 +223,7 @@ class Agent(models.Model):
         *,
         connections: Iterable[uuid.UUID] | None = None,
         on_behalf_of: str | None = None,
+        on_behalf_of_id: uuid.UUID | None = None,
         address: str | None = None,
     ) -> Principal:
         return Principal(
@@ -232,6 +233,7 @@ class Agent(models.Model):
             groups=frozenset(self.teams.values_list("slug", flat=True)),
             owner_id=self.owner_id,
             on_behalf_of=on_behalf_of or str(self.owner),
+            on_behalf_of_id=on_behalf_of_id,
             token_connections=None if connections is None else frozenset(connections),
             address=address,
         )

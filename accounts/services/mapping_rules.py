@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.mapping import Condition, Operator, RoleAt, Source, Subject
 from accounts.models import Issuer, IssuerKind, MappingRule, Team, User
 from accounts.services.acting import actor_of, need_admin
+from accounts.signals import announce
 from hoopweb.lib.errors import Conflict, InvalidRequest
 from recordings.services import audit
 
@@ -133,6 +134,8 @@ def switch_rule(
         changed = {"enabled": on, "changed_by": by, "changed_at": timezone.now()}
         if MappingRule.objects.filter(pk=rule.pk, enabled=not on).update(**changed):
             _record(f"mapping-rule-{'enabled' if on else 'disabled'}", rule, by, address)
+            if not on:
+                announce(tokens=_identities_of(rule))
 
 
 def delete_rule(*, rule: MappingRule, by: User | None, address: str | None = None) -> None:
@@ -141,9 +144,11 @@ def delete_rule(*, rule: MappingRule, by: User | None, address: str | None = Non
     if rule.built_in:
         raise Conflict("Every installation has this rule. Change it, or switch it off.")
     with transaction.atomic():
-        before = _said(rule) | {"identities": rule.identities.count()}
+        made = _identities_of(rule)
+        before = _said(rule) | {"identities": len(made)}
         if MappingRule.objects.filter(pk=rule.pk).delete()[0]:
             _record("mapping-rule-deleted", rule, by, address, before=before)
+            announce(tokens=made)
 
 
 def _save(
@@ -173,6 +178,11 @@ def _save(
             action = "mapping-rule-created" if before is None else "mapping-rule-changed"
             _record(action, row, by, address, before=before, after=after)
     return row
+
+
+def _identities_of(rule: MappingRule) -> list[str]:
+    """As ``Principal.token`` names them."""
+    return [str(pk) for pk in rule.identities.values_list("pk", flat=True)]
 
 
 def _kept(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
