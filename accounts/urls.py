@@ -3,6 +3,7 @@ from django.urls import path
 from accounts.views import (
     agents,
     issuers,
+    links,
     mapping,
     oidc_sign_out,
     people,
@@ -18,9 +19,11 @@ app_name = "accounts"
 _AGENT = "agents/<uuid:agent_id>"
 _ISSUER = "settings/issuers/<uuid:issuer_id>"
 _TOKEN = f"{_AGENT}/tokens/<uuid:token_id>"
+_NEWCOMER = "settings/people/<uuid:person_id>/newcomers/<uuid:newcomer_id>"
 
 urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="sign-in"),
+    path("sign-in/local-accounts/", sign_in.local_accounts, name="local-accounts"),
     # First, because it also ends the provider's session; whom that concerns not, it hands on.
     path("sign-out/", oidc_sign_out.sign_out, name="sign-out"),
     path("saml/start/", saml.start, name="saml-start"),
@@ -62,6 +65,13 @@ urlpatterns = [
     path("settings/people/new/", people.new_person, name="person-new"),
     path("settings/people/<uuid:person_id>/", people.person, name="person"),
     path("settings/people/<uuid:person_id>/switch/", people.switch_person, name="person-switch"),
+    path(f"{_NEWCOMER}/link/", links.link, name="newcomer-link"),
+    path(f"{_NEWCOMER}/dismiss/", links.dismiss, name="newcomer-dismiss"),
+    path(
+        "settings/people/<uuid:person_id>/links/<uuid:link_id>/remove/",
+        links.unlink,
+        name="person-unlink",
+    ),
     path("settings/teams/new/", people.new_team, name="team-new"),
     path("settings/teams/<uuid:team_id>/", people.team, name="team"),
     path("settings/people/<uuid:person_id>/roles/", roles.grant, name="grant-person"),

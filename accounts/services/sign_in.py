@@ -165,9 +165,18 @@ def sign_out(*, request: HttpRequest) -> None:
     auth.logout(request)
 
 
-def keep_sign_in(*, request: HttpRequest, user: User, vouched: Vouched | None = None) -> None:
-    """Follow this browser's session to its new key, and the provider's session to its new name."""
+def keep_sign_in(
+    *, request: HttpRequest, user: User, vouched: Vouched | None = None, former: str | None = None
+) -> None:
+    """Follow this browser's session to its new key, and the provider's session to its new name.
+
+    ``former`` is the key that it had: what is known of the sign-in then goes on.
+    """
     request.session.save()
+    if former and former != request.session.session_key:
+        SignIn.objects.filter(session_key=former, user=user).update(
+            session_key=request.session.session_key
+        )
     said = (
         {
             "issuer": vouched.issuer,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import seams, services
 from accounts.forms import PersonForm, RoleForm, TeamForm, TeamsForm
-from accounts.models import Agent, RoleGrant, SignIn, Team, User
+from accounts.models import Agent, Newcomer, RoleGrant, SignIn, Team, User
 from accounts.views import common
 from accounts.views.roles import MEANINGS, described
 from hoopweb.lib.errors import HoopwebError
@@ -37,6 +37,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "meanings": MEANINGS.items(),
         "tabs": common.settings_tabs("people"),
         "now": timezone.now(),
+        "newcomers": Newcomer.objects.select_related("user"),
     }
     return render(request, "accounts/people.html", context)
 
@@ -83,6 +84,8 @@ def person(request: HttpRequest, person_id: UUID) -> HttpResponse:
         "role_form": RoleForm(connections=seams.connections()),
         "roles": described(RoleGrant.objects.of(found).select_related("team"), names),
         "agents": Agent.objects.filter(owner=found),
+        "identities": found.identities.all(),
+        "newcomers": found.newcomers.all(),
         "browsers": SignIn.objects.filter(user=found).open().count(),
     }
     return render(request, "accounts/person.html", context, status=422 if form.errors else 200)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import seams, services
 from accounts.addresses import address_of
 from accounts.forms import ChangePasswordForm
+from accounts.middleware import there_if
 from accounts.models import Agent, RoleGrant, SignIn
 from accounts.views import common
 from accounts.views.roles import described
@@ -35,6 +36,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/profile.html", context)
 
 
+@there_if("LOCAL_ACCOUNTS")
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
@@ -53,8 +55,9 @@ def password(request: HttpRequest) -> HttpResponse:
         except HoopwebError as error:
             common.take_over(form, error)
         else:
+            former = request.session.session_key
             auth.update_session_auth_hash(request, person)
-            services.keep_sign_in(request=request, user=person)
+            services.keep_sign_in(request=request, user=person, former=former)
             messages.success(request, "Your password is changed. Other browsers are signed out.")
             return redirect("accounts:profile")
     status = 422 if form.errors else 200

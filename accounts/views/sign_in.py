@@ -1,17 +1,17 @@
 """Into the console and out of it."""
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import services
 from accounts.forms import SignInForm
-from accounts.middleware import public
+from accounts.middleware import public, there_if
 from accounts.services.sign_in import Outcome
 
 _REFUSED = (
@@ -34,13 +34,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(target)
     local = settings.LOCAL_ACCOUNTS
-    form = SignInForm(request.POST if request.method == "POST" and local else None)
+    if request.method == "POST" and not local:
+        # There is nothing here to send anything to.
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    form = SignInForm(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST":
         status = 422
-        if not local:
-            status = 403
-        elif form.is_valid():
+        if form.is_valid():
             result = services.sign_in(
                 request=request,
                 name=form.cleaned_data["name"],
@@ -62,6 +63,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if status == 429:  # noqa: PLR2004
         response["Retry-After"] = "900"
     return response
+
+
+@public
+@there_if("LOCAL_ACCOUNTS")
+@require_safe
+def local_accounts(request: HttpRequest) -> HttpResponse:
+    """Why production should not use local accounts, and what to do instead."""
+    return render(request, "accounts/local_accounts.html", {"ways": _ways()})
 
 
 @public

@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts import services as accounts
 from accounts.mapping import Condition, Operator
-from accounts.models import Agent, RoleGrant, SignIn, User
+from accounts.models import Agent, Identity, Newcomer, RoleGrant, SignIn, User
 from accounts.principal import Role
 from accounts.services.identities import add_identity
 from accounts.services.issuers import create_issuer
@@ -133,6 +133,10 @@ class World:
         assert rule is not None
         policies.delete_rule(rule=connection.rules.order_by("position").last(), by=None)
         connection.refresh_from_db()
+        link = Identity.objects.link(owner, issuer="https://id.example.com", subject=name)
+        newcomer = Newcomer.objects.create(
+            user=owner, issuer="https://id.example.com", subject=f"{name}-2"
+        )
         values: dict[str, Any] = {
             "connections:name": connection.name,
             "connection_id": connection.pk,
@@ -146,6 +150,8 @@ class World:
             "agent_id": agent.pk,
             "token_id": token.pk,
             "person_id": owner.pk,
+            "newcomer_id": newcomer.pk,
+            "link_id": link.pk,
             "team_id": team.pk,
             "accounts:grant_id": team_grant.pk,
             **self._trust(name, agent),

@@ -139,8 +139,42 @@ def test_without_local_accounts_there_is_no_form_and_no_way_round_it(client, nin
     page = client.get(SIGN_IN)
     assert b'name="password"' not in page.content
     assert b"OIDC_ISSUER" in page.content
-    assert enter(client).status_code == 403
+    assert b"local account" not in page.content
+    refused = enter(client)
+    assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD")
     assert not SignIn.objects.exists()
+    assert client.get("/sign-in/local-accounts/").status_code == 404
+    client.force_login(nina)
+    assert client.get("/profile/password/").status_code == 404
+    assert client.post("/profile/password/").status_code == 404
+
+
+def test_a_page_says_why_production_should_not_use_local_accounts(client, db):
+    assert b'href="/sign-in/local-accounts/"' in client.get(SIGN_IN).content
+    shown = client.get("/sign-in/local-accounts/").content.decode()
+    assert "second factor" in shown
+    assert "LOCAL_ACCOUNTS=0" in shown
+
+
+def test_passwords_are_kept_by_scrypt():
+    """Tests hash in a hurry; the product does not."""
+    from hoopweb import settings as product
+
+    assert product.PASSWORD_HASHERS == ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+
+
+def test_the_page_offers_what_is_set_up(client, db, settings):
+    settings.OIDC_ISSUER = "https://id.example.com"
+    assert b"Sign in with your provider" in client.get(SIGN_IN).content
+    settings.SAML_IDP_ENTITY_ID = "https://id.example.com"
+    both = client.get(f"{SIGN_IN}?next=/agents/").content.decode()
+    assert 'href="/oidc/authenticate/?next=/agents/"' in both
+    assert 'href="/saml/start/?next=/agents/"' in both
+    assert 'name="password"' in both
+    settings.LOCAL_ACCOUNTS = False
+    only = client.get(SIGN_IN).content.decode()
+    assert 'name="password"' not in only
+    assert "/saml/start/" in only
 
 
 def test_signing_out(client, nina):

@@ -6,7 +6,14 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
-PUBLIC = {"/healthz", "/readyz", "/sign-in/", "/sign-out/", "/api/problems/1"}
+PUBLIC = {
+    "/healthz",
+    "/readyz",
+    "/sign-in/",
+    "/sign-in/local-accounts/",
+    "/sign-out/",
+    "/api/problems/1",
+}
 _VALUES = {"uuid": str(uuid.UUID(int=0)), "slug": "1", "int": "1", "str": "1", "path": "1"}
 
 
