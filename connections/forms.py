@@ -8,10 +8,24 @@ from django.conf import settings
 
 from accounts.models import Agent, Team, User
 from connections.models import Connection, Credential
+from connections.services.given import PROVIDERS
 from connections.services.places import checked_place
 from hoopweb.lib.errors import InvalidRequest
 
 Method = Credential.Method
+Source = Credential.Source
+
+
+def open_sources() -> list[tuple[str, str]]:
+    """Where a secret may lie: sealed here, and the places that the operator has opened."""
+    opened = {
+        Source.SEALED: True,
+        Source.ENVIRONMENT: settings.REFERENCE_ENVIRONMENT,
+        Source.FILE: settings.REFERENCE_DIRECTORIES,
+        Source.VAULT: settings.REFERENCE_VAULT,
+        Source.AWS: settings.REFERENCE_AWS,
+    }
+    return [(value, label) for value, label in Source.choices if opened[Source(value)]]
 
 
 def text_field(
@@ -171,6 +185,23 @@ class CredentialForm(forms.Form):
             render_value=False, attrs={"autocomplete": "new-password", "spellcheck": "false"}
         ),
     )
+    source = forms.ChoiceField(
+        label="Where the secret lies",
+        help_text="Sealed here, or kept elsewhere and read for each login.",
+        initial=Source.SEALED,
+        required=False,
+    )
+    reference_name = text_field("Its name there", max_length=400)
+    reference_field = text_field(
+        "Entry", "Where the secret has several. In Vault it is “value” if you leave this empty."
+    )
+    provider = forms.ChoiceField(
+        label="Where the gateway runs",
+        help_text="Snowflake takes its word for who we are. OIDC is a token that Kubernetes, for "
+        "example, mounts as a file.",
+        choices=list(zip(PROVIDERS, ("AWS", "Azure", "Google Cloud", "OIDC"), strict=True)),
+        required=False,
+    )
     token_url = text_field(
         "Token address", "Of your identity provider.", required=True, max_length=400
     )
@@ -184,10 +215,19 @@ class CredentialForm(forms.Form):
         method.choices = [
             choice for choice in Method.choices if settings.LOCAL or choice[0] != Method.PASSWORD
         ]
+        source = self.fields["source"]
+        assert isinstance(source, forms.ChoiceField)
+        source.choices = open_sources()
         self.use_required_attribute = False
         if self.is_bound:
             chosen = self.data.get("method")
-            self.fields["secret"].required = chosen != Method.KEY_PAIR
+            elsewhere = self.data.get("source") not in {None, "", Source.SEALED}
+            self.fields["secret"].required = not elsewhere and chosen in {
+                Method.PAT,
+                Method.OAUTH,
+                Method.PASSWORD,
+            }
+            self.fields["login_name"].required = chosen != Method.WORKLOAD
             for name in ("token_url", "client_id"):
                 self.fields[name].required = chosen == Method.OAUTH
 
@@ -195,14 +235,31 @@ class CredentialForm(forms.Form):
         """What ``set_credential`` takes; fields of other methods are left out."""
         data = self.cleaned_data
         found = {"method": data["method"], "login_name": data["login_name"]}
-        if data["method"] != Method.KEY_PAIR:
+        cloud = data["method"] == Method.WORKLOAD and data["provider"] != "OIDC"
+        source = Source.SEALED if cloud else data["source"] or Source.SEALED
+        found["source"] = source
+        if source != Source.SEALED:
+            found["reference"] = {"name": data["reference_name"], "field": data["reference_field"]}
+        elif data["method"] in {Method.PAT, Method.OAUTH, Method.PASSWORD}:
             found["secret"] = data["secret"]
         if data["method"] == Method.OAUTH:
             found |= {name: data[name] for name in ("token_url", "client_id", "scope")}
+        if data["method"] == Method.WORKLOAD:
+            found["provider"] = data["provider"]
         return found
 
-    def credential(self) -> list[forms.BoundField]:
-        return [self["method"], self["login_name"]]
+    def elsewhere_open(self) -> bool:
+        """Whether the operator has opened any place but our own."""
+        return len(open_sources()) > 1
+
+    def opened(self) -> dict[str, str]:
+        """What may be named, by place, as a person reads it."""
+        return {
+            Source.ENVIRONMENT: ", ".join(f"{p}…" for p in settings.REFERENCE_ENVIRONMENT),
+            Source.FILE: ", ".join(settings.REFERENCE_DIRECTORIES),
+            Source.VAULT: ", ".join(settings.REFERENCE_VAULT),
+            Source.AWS: ", ".join(f"{p}…" for p in settings.REFERENCE_AWS),
+        }
 
 
 class RegisterForm(PlaceForm, CredentialForm):

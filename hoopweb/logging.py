@@ -1,8 +1,11 @@
 """Structured logs: JSON lines with request, session and statement ids, never statement text."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
+
+from hoopweb.lib.scrubbing import Scrubber
 
 
 def _processors() -> list[Any]:
@@ -15,8 +18,10 @@ def _processors() -> list[Any]:
     ]
 
 
-def logging_config(*, level: str, pretty: bool) -> dict[str, Any]:
-    """The ``LOGGING`` setting; also points structlog at it. ``pretty`` is for a terminal."""
+def logging_config(*, level: str, pretty: bool, secrets: Iterable[str] = ()) -> dict[str, Any]:
+    """The ``LOGGING`` setting; also points structlog at it. ``pretty`` is for a terminal;
+    ``secrets`` are the installation's own, which appear in no line.
+    """
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -36,6 +41,8 @@ def logging_config(*, level: str, pretty: bool) -> dict[str, Any]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
+                    # Last: tracebacks and libraries' lines are text by now.
+                    Scrubber(secrets),
                     renderer,
                 ],
                 "foreign_pre_chain": _processors(),

@@ -344,7 +344,14 @@ TIME_ZONE = "UTC"
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 # A worker publishes its own times on this port; 0: not at all.
 METRICS_PORT = env.number("METRICS_PORT", 0)
-LOGGING = logging_config(level=env.text("LOG_LEVEL", "INFO"), pretty=env.flag("LOG_PRETTY"))
+LOGGING = logging_config(
+    level=env.text("LOG_LEVEL", "INFO"),
+    pretty=env.flag("LOG_PRETTY"),
+    secrets=[
+        *(SECRET_KEY, CHECKPOINT_KEY, OIDC_CLIENT_SECRET, METRICS_TOKEN),
+        *(entry.partition(":")[2] for entry in f"{HOOPWEB_KEYS},{TOKEN_PEPPERS}".split(",")),
+    ],
+)
 LOGGING_CONFIG = "logging.config.dictConfig"
 
 SILENCED_SYSTEM_CHECKS: list[str] = []

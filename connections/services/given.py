@@ -95,7 +95,7 @@ def _of_oauth(given: Given) -> dict[str, str]:
     try:
         outgoing.checked_url(given.token_url)
     except outgoing.AddressRefused as error:
-        errors["token_url"] = str(error)
+        errors["token_url"] = f"This is no token address that can be called. {error}"
     else:
         host = (urlsplit(given.token_url).hostname or "").lower()
         # Who may name a secret must not be able to have it sent to a server of their own.

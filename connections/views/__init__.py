@@ -12,6 +12,12 @@ from connections.views.masks import (
     switch_protection,
 )
 from connections.views.policies import export, install_default, policy, rules
+from connections.views.rotation import (
+    advance_rotation,
+    rotation,
+    start_rotation,
+    undo_rotation,
+)
 from connections.views.rulebook import delete_rule, edit_rule, move_rule, new_rule, switch_rule
 from connections.views.simulating import simulate
 from connections.views.targets import (
@@ -27,6 +33,7 @@ from connections.views.targets import (
 __all__ = [
     "accept",
     "add_access",
+    "advance_rotation",
     "catalogue",
     "credential",
     "delete_protection",
@@ -48,11 +55,14 @@ __all__ = [
     "restore",
     "revision",
     "revisions",
+    "rotation",
     "rules",
     "set_state",
     "simulate",
+    "start_rotation",
     "switch_protection",
     "switch_rule",
     "sync",
     "test",
+    "undo_rotation",
 ]

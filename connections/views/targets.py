@@ -159,7 +159,18 @@ def credential(request: HttpRequest, name: str) -> HttpResponse:
     """Set another credential; the old one is never shown."""
     row = common.changeable(request, name)
     found = Credential.objects.filter(connection=row).first()
-    initial = {"method": found.method, "login_name": found.login_name} if found else {}
+    initial = (
+        {
+            "method": found.method,
+            "login_name": found.login_name,
+            "source": found.source,
+            "reference_name": found.reference.get("name", ""),
+            "reference_field": found.reference.get("field", ""),
+            **{k: found.public.get(k, "") for k in ("provider", "token_url", "client_id", "scope")},
+        }
+        if found
+        else {}
+    )
     form = CredentialForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:

@@ -7,6 +7,7 @@ meanwhile keeps what they saved. What is done stays done: a second run goes on w
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.apps import apps
 from django.db import connection, models
@@ -52,7 +53,7 @@ def reseal(model: type[models.Model], column: EncryptedTextField) -> Result:
     """Bring one column under the first key."""
     result = Result()
     table, name = _quoted(model, column)
-    key = connection.ops.quote_name(model._meta.pk.column)  # noqa: SLF001
+    key = connection.ops.quote_name(str(model._meta.pk.column))  # noqa: SLF001
     for batch in _batches(table, name, key):
         for row_id, sealed in batch:
             context = column.context_of(model(pk=row_id))
@@ -71,10 +72,10 @@ def reseal(model: type[models.Model], column: EncryptedTextField) -> Result:
     return result
 
 
-def _batches(table: str, name: str, key: str) -> Iterator[list[tuple[object, str]]]:
+def _batches(table: str, name: str, key: str) -> Iterator[list[tuple[Any, str]]]:
     """Rows that another key has sealed, in the order of their ids, each looked at once."""
     primary = crypto.ring().primary
-    after: list[object] = []
+    after: list[Any] = []
     while True:
         where = f"AND {key} > %s" if after else ""
         with connection.cursor() as cursor:
@@ -92,4 +93,4 @@ def _batches(table: str, name: str, key: str) -> Iterator[list[tuple[object, str
 
 def _quoted(model: type[models.Model], column: EncryptedTextField) -> tuple[str, str]:
     quote = connection.ops.quote_name
-    return quote(model._meta.db_table), quote(column.column)  # noqa: SLF001
+    return quote(model._meta.db_table), quote(str(column.column))  # noqa: SLF001

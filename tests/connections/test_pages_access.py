@@ -31,6 +31,9 @@ FORMS = [
 ACTIONS = [
     "connections:state",
     "connections:test",
+    "connections:start-rotation",
+    "connections:advance-rotation",
+    "connections:undo-rotation",
     "connections:sync",
     "connections:access",
     "connections:install-default",
@@ -206,3 +209,14 @@ def test_policy_revisions_name_who_and_what(row: Connection) -> None:
     page = client.get(reverse("connections:revision", args=[row.name, number])).content.decode()
     assert "Statements on *.HR.*" in page
     assert "Ada" in page
+
+
+def test_only_its_admins_see_how_a_key_is_rotated(row: Connection) -> None:
+    url = reverse("connections:rotation", args=[row.name])
+    for user, status in (
+        (factories.person("local", Role.ADMIN, on=row), 200),
+        (factories.person("reviewer", Role.REVIEWER, on=row), 403),
+        (factories.person("auditor", Role.AUDITOR), 403),
+        (factories.person("stranger"), 404),
+    ):
+        assert signed_in(user).get(url).status_code == status, user

@@ -1,6 +1,7 @@
 """Bad input on every form: a clear error, nothing lost that was typed, no secret put back."""
 
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +132,66 @@ def test_a_secret_is_taken_and_not_given_back(client: Client, row: Connection) -
     assert SECRET not in text(response)
     assert Credential.objects.get(connection=row).secret == SECRET
     assert SECRET not in text(client.get(url))
+
+
+def test_a_secret_that_lies_elsewhere_is_named_and_shown_by_name(
+    client: Client, row: Connection, settings: Any, tmp_path: Path
+) -> None:
+    url = reverse("connections:credential", args=[row.name])
+    assert "Where the secret lies" not in text(client.get(url))
+    settings.REFERENCE_DIRECTORIES = [str(tmp_path)]
+    (tmp_path / "pat").write_text(SECRET)
+    page = text(client.get(url))
+    assert "A mounted file" in page
+    assert "HashiCorp Vault" not in page
+    given = {
+        "method": "programmatic_access_token",
+        "login_name": "HOOPWEB",
+        "source": "file",
+        "reference_name": "/etc/passwd",
+    }
+    response = client.post(url, given)
+    assert response.status_code == 422
+    assert "HOOPWEB_REFERENCE_DIRECTORIES" in text(response)
+    assert 'value="/etc/passwd"' in text(response)
+    # A place that is not open cannot be chosen by hand either.
+    assert client.post(url, given | {"source": "vault"}).status_code == 422
+    name = str(tmp_path / "pat")
+    page = text(client.post(url, given | {"reference_name": name}, follow=True))
+    assert name in page
+    assert SECRET not in page
+    assert Credential.objects.get(connection=row).secret == ""
+    assert f'value="{name}"' in text(client.get(url))
+
+
+def test_a_workload_needs_no_secret_and_no_user(client: Client, row: Connection) -> None:
+    url = reverse("connections:credential", args=[row.name])
+    given = {"method": "workload_identity", "login_name": "", "provider": "AWS"}
+    assert client.post(url, given).status_code == 302
+    credential = Credential.objects.get(connection=row)
+    assert (credential.secret, credential.public) == ("", {"provider": "AWS"})
+    assert "Workload identity" in text(client.get(reverse("connections:detail", args=[row.name])))
+
+
+def test_a_key_rotation_on_its_page(client: Client, row: Connection) -> None:
+    page = reverse("connections:rotation", args=[row.name])
+    assert "There is no key to rotate here" in text(client.get(page))
+    services.set_credential(connection=row, by=None, method="key_pair", login_name="HOOPWEB")
+    assert "Rotate key" in text(client.get(page))
+    started = client.post(reverse("connections:start-rotation", args=[row.name]), follow=True)
+    assert "The next step is under way" in text(started)
+    # Nobody answers at this address: the page says so and offers another try, or the old key.
+    part = client.post(
+        reverse("connections:advance-rotation", args=[row.name]),
+        headers={"hx-request": "true", "hx-target": "rotation"},
+    )
+    assert "SET RSA_PUBLIC_KEY_2" in text(part)
+    assert "Try again" in text(part)
+    assert "<h1" not in text(part)
+    undone = client.post(reverse("connections:undo-rotation", args=[row.name]), follow=True)
+    assert "Undone" in text(undone)
+    secret = Credential.objects.get(connection=row).secret
+    assert secret.splitlines()[2] not in text(undone)
 
 
 def test_two_people_editing_settings_notice_each_other(client: Client, row: Connection) -> None:
