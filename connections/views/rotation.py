@@ -26,13 +26,14 @@ _TITLES = {
 
 @require_GET
 def rotation(request: HttpRequest, name: str) -> HttpResponse:
+    """How far the change of a connection's key pair is."""
     row = common.changeable(request, name)
     return render(request, "connections/rotation.html", _context(row))
 
 
 @require_POST
 def start_rotation(request: HttpRequest, name: str) -> HttpResponse:
-    """The one click: everything that needs nobody follows by itself."""
+    """Change the key pair: everything that needs nobody follows by itself."""
     row = common.changeable(request, name)
     try:
         services.start_key_rotation(connection=row, **common.acting(request))
@@ -43,6 +44,7 @@ def start_rotation(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 def advance_rotation(request: HttpRequest, name: str) -> HttpResponse:
+    """Take the next step of changing the key pair."""
     row = common.changeable(request, name)
     found = row.rotations.first()
     if found is not None:
@@ -54,6 +56,7 @@ def advance_rotation(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 def undo_rotation(request: HttpRequest, name: str) -> HttpResponse:
+    """Keep the old key."""
     row = common.changeable(request, name)
     found = row.rotations.first()
     if found is not None:
