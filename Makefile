@@ -8,7 +8,7 @@ VENV := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: access bench-judge fuzz prove mutants help demo demo-reset dev test check test-fast fmt lock python install install-dev install-browser
+.PHONY: access bench-judge fuzz prove mutants test-clients help demo demo-reset dev test check test-fast fmt lock python install install-dev install-browser
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -38,6 +38,9 @@ access: install-dev ## Ask every address as every role and write docs/access.md
 
 fuzz: install-dev ## 50,000 generated statements through the judge
 	@JUDGE_EXAMPLES=50000 $(VENV)/python -m pytest tests/connections/sql/test_properties.py $(ARGS)
+
+test-clients: install-dev ## Real drivers against the gateway: who can do what
+	@$(VENV)/python -m tests.clients $(ARGS)
 
 prove: install-dev ## The slow proofs: TPC-DS, the oracle of two runs, the full warehouse
 	@$(VENV)/python -m pytest -m slow $(ARGS)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -31,8 +32,17 @@ def _key(name: str) -> str:
 class Stack:
     """Postgres, Valkey, warehouse, web server, worker and beat, each of which may be killed."""
 
-    def __init__(self, directory: Path, **env: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        seed: str = "tests.seed",
+        setup: Sequence[str] = warehouse.SETUP,
+        warehouse_options: Sequence[str] = (),
+        **env: str,
+    ) -> None:
         self.directory = directory
+        self._seed, self._setup, self._warehouse_options = seed, setup, warehouse_options
         self._stack = ExitStack()
         self.supervisor = Supervisor(directory)
         self.postgres = EmbeddedPostgres(directory / "postgres", durable=True)
@@ -59,8 +69,8 @@ class Stack:
         self.postgres.remove()
 
     def _start(self) -> None:
-        self.warehouse = self._stack.enter_context(warehouse.running())
-        self.warehouse.run(*warehouse.SETUP)
+        self.warehouse = self._stack.enter_context(warehouse.running(*self._warehouse_options))
+        self.warehouse.run(*self._setup)
         self.database = self.postgres.start()
         self.env = {
             **{k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"},
@@ -81,7 +91,7 @@ class Stack:
             **self._extra,
         }
         self._run("manage.py", "migrate", "-v", "0")
-        self.seeded = json.loads(self._run("-m", "tests.seed", str(self.warehouse.port)))
+        self.seeded = json.loads(self._run("-m", self._seed, str(self.warehouse.port)))
         self.start_web()
         self.start_worker()
         self.start_beat()
@@ -202,11 +212,16 @@ class Stack:
         return session
 
     def approve(self, session: requests.Session, request_id: str, digest: str) -> None:
+        self._vote(session, request_id, choice="approve", digest=digest)
+
+    def reject(self, session: requests.Session, request_id: str, digest: str, reason: str) -> None:
+        self._vote(session, request_id, choice="reject", digest=digest, reason=reason)
+
+    def _vote(self, session: requests.Session, request_id: str, **vote: str) -> None:
         answer = session.post(
             f"{self.url}/approvals/{request_id}/vote/",
             data={
-                "choice": "approve",
-                "digest": digest,
+                **vote,
                 "csrfmiddlewaretoken": session.cookies["csrftoken"],
             },
             allow_redirects=False,

@@ -22,6 +22,8 @@ class Context:
     session_id: int
     last_query_id: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
+    # Temporary tables, as they are named in full: DuckDB has one place for all of them.
+    temporary: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,9 @@ def prepare(sql: str, context: Context) -> Prepared:
             changed = True
         elif isinstance(node, exp.Anonymous) and node.name.upper() == "LAST_QUERY_ID":
             _replace(node, _literal(context.last_query_id))
+            changed = True
+        elif isinstance(node, exp.Anonymous) and node.name.upper() == "SYSTEM$CANCEL_ALL_QUERIES":
+            _replace(node, _literal("0 queries canceled"))
             changed = True
         elif isinstance(node, exp.Anonymous) and node.name.upper() == "SYSTEM$WAIT":
             wait = _wait_seconds(node)

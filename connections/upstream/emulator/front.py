@@ -19,6 +19,7 @@ from connections.upstream.emulator.credentials import Credentials
 from connections.upstream.emulator.dialect import Context
 from connections.upstream.emulator.engine import Engine, EngineSession
 from connections.upstream.emulator.faults import Fault, Faults
+from connections.upstream.emulator.journal import milliseconds
 from connections.upstream.emulator.replies import CutShort, failure, final, in_progress, success
 from connections.upstream.emulator.sessions import Session, Sessions
 from connections.upstream.emulator.statements import Statement, Statements
@@ -52,6 +53,8 @@ class Front:
                 self._route("/queries/{query_id}/abort-request", self.abort_query),
                 self._route("/queries/{query_id}/result", self.result, "GET"),
                 self._route("/monitoring/queries/{query_id}", self.monitor, "GET"),
+                # One driver writes two slashes.
+                self._route("/monitoring/queries//{query_id}", self.monitor, "GET"),
                 self._route("/telemetry/send", self.telemetry),
                 self._route("/telemetry/send/sessionless", self.telemetry),
                 self._route("/oauth/token-request", self.oauth_token),
@@ -279,8 +282,8 @@ class Front:
                         "errorMessage": entry.error_message,
                         "sqlText": entry.sql,
                         "sessionId": entry.session_id,
-                        "startTime": entry.started,
-                        "endTime": entry.ended,
+                        "startTime": milliseconds(entry.started),
+                        "endTime": milliseconds(entry.ended),
                     }
                 ]
             }

@@ -158,5 +158,11 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
+def milliseconds(text: str) -> int:
+    """A moment of an entry as drivers want it; 0 for one that has not come."""
+    moment = _time(text)
+    return round(moment.timestamp() * 1000) if moment else 0
+
+
 def _time(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,1 @@
+"""Real drivers, each in an environment of its own, against the wire door."""
