@@ -13,7 +13,7 @@ import pytest
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from hoopweb.local.ports import free_port
@@ -30,6 +30,19 @@ PEOPLE = {"nora": ["analysts", "everybody"], "stan": ["strangers"], "olga": ["an
 def key_and_certificate(name):
     """A key of 2048 bits and a certificate that says so itself, both PEM."""
     key = rsa.generate_private_key(65537, 2048)
+    certificate = _self_signed(key, name)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return {"key": _pem(key), "cert": certificate, "publicKey": public.decode()}
+
+
+def elliptic_key_and_certificate():
+    key = ec.generate_private_key(ec.SECP256R1())
+    return _pem(key), _self_signed(key, "elliptic")
+
+
+def _self_signed(key, name):
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     certificate = (
@@ -42,19 +55,15 @@ def key_and_certificate(name):
         .not_valid_after(now + timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
-    private = key.private_bytes(
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _pem(key):
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
-    )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return {
-        "key": private.decode(),
-        "cert": certificate.public_bytes(serialization.Encoding.PEM).decode(),
-        "publicKey": public.decode(),
-    }
+    ).decode()
 
 
 @pytest.fixture(scope="session")

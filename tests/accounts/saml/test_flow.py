@@ -233,7 +233,15 @@ def test_other_names_of_attributes_are_known(client, settings, ask, bring):
 
 
 def test_a_local_account_is_not_taken_over_by_its_name(client, ask, bring):
-    olga = factories.person("olga", Role.ADMIN)
-    assert bring(ask("olga")).status_code == 409
+    olga = factories.person("olga", Role.REVIEWER)
+    refused = bring(ask("olga"))
+    assert refused.status_code == 409
+    assert "an admin has to say" in refused.content.decode()
     assert list(User.objects.all()) == [olga]
     assert not Identity.objects.exists()
+    # Until an admin says so.
+    ada = factories.person("ada", Role.ADMIN)
+    services.link_identity(newcomer=olga.newcomers.get(), by=ada)
+    assert bring(ask("olga")).status_code == 302
+    assert "Olga" in client.get("/profile/").content.decode()
+    assert SignIn.objects.get().user == olga

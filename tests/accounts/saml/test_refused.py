@@ -7,6 +7,7 @@ import base64
 import copy
 
 import pytest
+import xmlsec
 from django.test import Client
 from lxml import etree
 
@@ -14,7 +15,7 @@ from accounts import attempts
 from accounts.models import User
 from accounts.saml import xml as saml_xml
 from recordings.models import AuditEntry
-from tests.accounts.saml.conftest import Answer
+from tests.accounts.saml.conftest import ENTITY_ID, Answer, elliptic_key_and_certificate
 
 pytestmark = pytest.mark.django_db
 
@@ -223,6 +224,46 @@ def test_the_library_refuses_wrapping_too(ask, place, number, monkeypatch):
     monkeypatch.setattr(saml_xml, "check_decrypted", lambda _: None)
     with pytest.raises(SignInRefused):
         assertion.verify(base64.b64encode(text).decode(), request_id=request)
+
+
+def _signed_anew(answer, key, certificate, algorithm):
+    """The same assertion, signed by another key in another way."""
+    root, assertion, signature = _parts(answer)
+    assertion.remove(signature)
+    made = xmlsec.template.create(
+        assertion, xmlsec.Transform.EXCL_C14N, algorithm, name="s", ns="ds"
+    )
+    assertion.insert(1, made)
+    reference = xmlsec.template.add_reference(
+        made, xmlsec.Transform.SHA256, uri=f"#{assertion.get('ID')}"
+    )
+    xmlsec.template.add_transform(reference, xmlsec.Transform.ENVELOPED)
+    xmlsec.template.add_transform(reference, xmlsec.Transform.EXCL_C14N)
+    xmlsec.template.add_x509_data(xmlsec.template.ensure_key_info(made))
+    xmlsec.tree.add_ids(assertion, ["ID"])
+    context = xmlsec.SignatureContext()
+    context.key = xmlsec.Key.from_memory(key, xmlsec.KeyFormat.PEM)
+    context.key.load_cert_from_memory(certificate, xmlsec.KeyFormat.PEM)
+    context.sign(made)
+    del made.attrib["Id"]
+    return answer.changed(etree.tostring(root).decode())
+
+
+def test_an_elliptic_key_is_taken_too(settings, place, ask, bring):
+    key, certificate = elliptic_key_and_certificate()
+    settings.SAML_IDP_METADATA = ""
+    settings.SAML_IDP_ENTITY_ID = ENTITY_ID
+    settings.SAML_IDP_SSO_URL = f"{place}/sso"
+    settings.SAML_IDP_CERTIFICATE = certificate
+    signed = _signed_anew(ask("nora"), key, certificate, xmlsec.Transform.ECDSA_SHA256)
+    assert bring(signed).status_code == 302
+
+
+def test_a_certificate_in_the_answer_proves_nothing(ask, refused):
+    key, certificate = elliptic_key_and_certificate()
+    signed = _signed_anew(ask("nora"), key, certificate, xmlsec.Transform.ECDSA_SHA256)
+    assert "X509Certificate" in signed.xml
+    assert refused(signed) == "wrong_signature"
 
 
 def test_a_comment_does_not_cut_a_name_short(ask, refused):
