@@ -17,6 +17,8 @@ from prometheus_client.registry import Collector
 
 from gateway.models import Statement, Transition
 from gateway.states import FINAL, StatementState
+from recordings.models import Sink
+from recordings.sinks.delivering import lag
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +49,7 @@ class StoreCollector(Collector):
         found: list[Metric] = []
         try:
             with self._lock:
-                found = [self._outcomes(), *self._under_way()]
+                found = [self._outcomes(), *self._under_way(), *_sinks()]
         except DatabaseError as error:
             log.warning("metrics_without_store", error=type(error).__name__)
         finally:
@@ -119,3 +121,23 @@ class StoreCollector(Collector):
                 value=counts.get(StatementState.UNKNOWN, 0),
             ),
         ]
+
+
+def _sinks() -> list[Metric]:
+    behind = GaugeMetricFamily(
+        "hoopweb_sink_behind", "Records that a sink has not received yet.", labels=["sink"]
+    )
+    seconds = GaugeMetricFamily(
+        "hoopweb_sink_lag_seconds",
+        "How long the oldest record that a sink has not received has waited.",
+        labels=["sink"],
+    )
+    failures = GaugeMetricFamily(
+        "hoopweb_sink_failures", "Failures of a sink since records last arrived.", labels=["sink"]
+    )
+    for sink in Sink.objects.filter(is_active=True):
+        found = lag(sink)
+        behind.add_metric([sink.name], found.records)
+        seconds.add_metric([sink.name], found.seconds)
+        failures.add_metric([sink.name], sink.failures)
+    return [behind, seconds, failures]

@@ -30,6 +30,8 @@ CHECKPOINT_KEY = env.text("HOOPWEB_CHECKPOINT_KEY")
 CHECKPOINT_RETIRED_KEYS = env.text("HOOPWEB_CHECKPOINT_RETIRED_KEYS")
 # Signed checkpoints are written here too, outside the database's reach.
 CHECKPOINT_DIR = Path(env.text("HOOPWEB_CHECKPOINT_DIR", str(VAR_DIR / "checkpoints")))
+# Files of JSON lines for a SIEM lie here; an admin names them, the operator says where.
+SINK_DIR = Path(env.text("HOOPWEB_SINK_DIR", str(VAR_DIR / "sinks")))
 
 SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
@@ -188,6 +190,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "recordings.tasks.write_checkpoint",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    "deliver-to-sinks": {
+        "task": "recordings.tasks.deliver_to_sinks",
+        "schedule": 5.0,
+        "options": {"expires": 10},
     },
     "sync-catalogues": {
         "task": "connections.tasks.sync_stale_catalogues",

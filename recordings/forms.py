@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 
+from recordings.models import Sink
+
 STATES = (("", "All"), ("open", "Open"), ("sealed", "Sealed"))
 DOORS = (("", "any door"), ("snowflake", "Snowflake"), ("rest", "REST"), ("mcp", "MCP"))
 _NAMES = 200
@@ -72,3 +74,38 @@ class AuditFilter(_Clean):
         super().__init__(data or None)
         self.offer("action", "every action", actions[:_NAMES])
         self.offer("actor", "anyone", actors[:_NAMES])
+
+
+class SinkForm(forms.Form):
+    """A sink as it is typed; whether it may be called is the service's question."""
+
+    name = forms.SlugField(max_length=60, help_text="Letters, numbers and dashes, such as siem.")
+    kind = forms.ChoiceField(choices=Sink.Kind.choices)
+    address = forms.CharField(
+        max_length=500,
+        required=False,
+        help_text="https://… for a webhook or Splunk, tls://host:6514 for syslog (tcp:// and "
+        "udp:// too), a file's name for a file, nothing for standard output.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    secret = forms.CharField(
+        label="Key",
+        max_length=500,
+        required=False,
+        strip=True,
+        help_text="Splunk: the collector's token. Webhook: what signs each body; left empty, one "
+        "is made and shown once. It is kept sealed and never shown again.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    with_audit = forms.BooleanField(label="The audit trail", required=False, initial=True)
+    with_events = forms.BooleanField(
+        label="Events of sessions",
+        required=False,
+        initial=True,
+        help_text="Without statements, prompts and rows: these never leave.",
+    )
+    from_start = forms.BooleanField(
+        label="From the very first record",
+        required=False,
+        help_text="Otherwise what happens from now on.",
+    )

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from hoopweb.lib.fields import EncryptedTextField
 from recordings.kinds import FINAL_APPROVALS, FINAL_OUTCOMES, EventKind
 
 
@@ -221,3 +222,43 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.action}"
+
+
+class Sink(models.Model):
+    """A place outside that the trail and sessions' events are copied to, and how far that is."""
+
+    class Kind(models.TextChoices):
+        FILE = "file", "File of JSON lines"
+        STDOUT = "stdout", "Standard output of the worker"
+        SYSLOG = "syslog", "Syslog (RFC 5424)"
+        WEBHOOK = "webhook", "Webhook, signed"
+        SPLUNK = "splunk", "Splunk HTTP Event Collector"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.SlugField(unique=True, max_length=60)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    # A file's name, tls://host:port, or https://…; empty for standard output.
+    address = models.CharField(max_length=500, blank=True)
+    # What signs a webhook's bodies, or opens Splunk's collector.
+    secret = EncryptedTextField(blank=True, default="")
+    with_audit = models.BooleanField(default=True)
+    with_events = models.BooleanField(default=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Everything up to these has arrived: an audit entry's number, an event's id.
+    audit_cursor = models.BigIntegerField(default=0)
+    event_cursor = models.BigIntegerField(default=0)
+    # Who delivers now, so that there is one at a time and order holds.
+    claim = models.UUIDField(null=True, blank=True, editable=False)
+    claimed_until = models.DateTimeField(null=True, blank=True, editable=False)
+    failures = models.PositiveIntegerField(default=0)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=300, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    delivered_count = models.BigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

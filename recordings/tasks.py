@@ -12,6 +12,7 @@ from hoopweb.lib.errors import Conflict
 from recordings import checkpoints, services
 from recordings.kinds import EventKind
 from recordings.models import Event, Session
+from recordings.sinks import delivering
 
 log = structlog.get_logger(__name__)
 _AT_ONCE = 200
@@ -51,3 +52,9 @@ def write_checkpoint() -> int | None:
         return None
     log.info("checkpoint_written", number=made.number, sessions=made.session_count)
     return made.number
+
+
+@shared_task(time_limit=120, soft_time_limit=100)
+def deliver_to_sinks() -> int:
+    """Copy what is new to every sink that is due; how many records arrived."""
+    return delivering.deliver_due()

@@ -41,6 +41,7 @@ STATES: dict[str, Sign] = {
     "active": Sign("Active", "allowed", "check-circle"),
     "enabled": Sign("Enabled", "allowed", "check-circle"),
     "disabled": Sign("Disabled", "neutral", "pause"),
+    "paused": Sign("Paused", "neutral", "pause"),
     "healthy": Sign("Healthy", "allowed", "check-circle"),
     "unreachable": Sign("Unreachable", "failed", "signal-slash"),
     "untested": Sign("Not tested", "neutral", "question-mark-circle"),

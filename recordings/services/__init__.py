@@ -17,6 +17,13 @@ from recordings.services.sessions import (
     opening_facts,
     seal,
 )
+from recordings.services.sinks import (
+    create_sink,
+    delete_sink,
+    described,
+    switch_sink,
+    try_sink,
+)
 from recordings.services.trail import audit, audit_body_of
 
 __all__ = [
@@ -29,6 +36,9 @@ __all__ = [
     "audit_body_of",
     "body_of",
     "close_session",
+    "create_sink",
+    "delete_sink",
+    "described",
     "open_payload",
     "open_session",
     "open_statements",
@@ -36,4 +46,6 @@ __all__ = [
     "read_payload",
     "seal",
     "store_payload",
+    "switch_sink",
+    "try_sink",
 ]

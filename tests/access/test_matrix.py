@@ -17,6 +17,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "access.md"
 
 def test_the_page_says_what_is_answered(warehouse, settings, tmp_path, monkeypatch):
     settings.CHECKPOINT_DIR = tmp_path / "checkpoints"
+    settings.SINK_DIR = tmp_path / "sinks"
     monkeypatch.setattr(throttling, "_count", lambda _key, _window: 0)
     # Only the status counts here: that pages can be drawn is shown by the tests of each.
     monkeypatch.setattr("django.template.backends.django.Template.render", lambda *_: "")

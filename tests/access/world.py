@@ -22,7 +22,7 @@ from gateway import execution, pipeline
 from gateway.models import Statement
 from gateway.requests import StatementRequest
 from recordings import checkpoints
-from recordings.models import Payload
+from recordings.models import Payload, Sink
 from tests import factories
 from tests.accounts import jwts
 from tests.warehouse import Warehouse
@@ -163,6 +163,9 @@ class World:
             "approval_id": request.pk,
             "digest": request.digest,
         }
+        values["sink_id"] = Sink.objects.create(
+            name=f"siem-{name}", kind="file", address=f"{name}.jsonl", with_events=False
+        ).pk
         return Place(connection, agent, values)
 
     def _trust(self, name: str, agent: Agent) -> dict[str, Any]:

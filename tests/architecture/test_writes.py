@@ -30,6 +30,7 @@ WRITERS = (
     "recordings/checkpoints.py",
     "recordings/payloads.py",
     "recordings/services",
+    "recordings/sinks/delivering.py",  # how far each has come
     "recordings/tasks.py",
     # Not rows of ours: the local warehouse and the servers of a laptop.
     "connections/upstream",
