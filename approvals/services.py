@@ -205,6 +205,7 @@ def vote(
     reason: str = "",
     digest: str,
     grant_minutes: int | None = None,
+    address: str | None = None,
 ) -> ApprovalRequest:
     """One reviewer's answer to exactly the statement that ``digest`` names.
 
@@ -244,7 +245,26 @@ def vote(
             _settle(request, RequestState.APPROVED, actor)
         else:
             _tell(request)
+    _note(request, "vote-cast", by, address, {"choice": choice, "grant_minutes": grant_minutes})
     return request
+
+
+def _note(
+    request: ApprovalRequest,
+    action: str,
+    by: User,
+    address: str | None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    recordings.audit(
+        actor=by.as_principal().as_actor(),
+        action=action,
+        kind="request",
+        object_id=str(request.pk),
+        object_name=f"{request.principal_name} on {request.connection}",
+        after=after,
+        address=address,
+    )
 
 
 def _grant(request: ApprovalRequest, row: Vote, *, minutes: int) -> Grant:
@@ -282,7 +302,7 @@ def expire(*, request_id: UUID) -> bool:
 
 
 @transaction.atomic
-def revoke(*, request_id: UUID, by: User) -> ApprovalRequest:
+def revoke(*, request_id: UUID, by: User, address: str | None = None) -> ApprovalRequest:
     """A reviewer takes an approval back before the statement has started."""
     request = _lock(request_id)
     if request.connection_id not in by.reviews:
@@ -290,6 +310,7 @@ def revoke(*, request_id: UUID, by: User) -> ApprovalRequest:
     if request.used_at is not None:
         raise IllegalTransition("The statement has already started.", state=str(request.state))
     _settle(request, RequestState.REVOKED, by.as_principal().as_actor())
+    _note(request, "approval-revoked", by, address)
     return request
 
 
@@ -332,7 +353,7 @@ def holds(*, grant_id: UUID) -> bool:
 
 
 @transaction.atomic
-def revoke_grant(*, grant_id: UUID, by: User) -> Grant:
+def revoke_grant(*, grant_id: UUID, by: User, address: str | None = None) -> Grant:
     """End a standing permission now. Raises NotFound or NotAllowed."""
     grant = Grant.objects.visible_to(by).select_for_update().filter(pk=grant_id).first()
     if grant is None:
@@ -349,5 +370,6 @@ def revoke_grant(*, grant_id: UUID, by: User) -> Grant:
             kind="grant",
             object_id=str(grant.pk),
             object_name=str(grant),
+            address=address,
         )
     return grant

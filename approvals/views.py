@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.authentication import address_of
 from accounts.models import User
 from approvals import services
 from approvals.forms import GRANTS, FilterForm, VoteForm
@@ -175,6 +176,7 @@ def vote(request: HttpRequest, request_id: UUID) -> HttpResponse:
                 reason=form.cleaned_data["reason"],
                 digest=form.cleaned_data["digest"],
                 grant_minutes=int(grant) if grant else None,
+                address=address_of(request),
             )
         except NotFound as error:
             raise Http404 from error
@@ -203,7 +205,7 @@ def revoke(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Take an approval back that was not used yet."""
     row = _request_or_404(request, request_id)
     try:
-        services.revoke(request_id=row.pk, by=_viewer(request))
+        services.revoke(request_id=row.pk, by=_viewer(request), address=address_of(request))
         messages.success(request, "Approval revoked. The statement does not run.")
     except NotAllowed as error:
         raise PermissionDenied(error.detail) from error
@@ -250,7 +252,9 @@ def grants(request: HttpRequest) -> HttpResponse:
 def revoke_grant(request: HttpRequest, grant_id: UUID) -> HttpResponse:
     """Take a standing permission back."""
     try:
-        grant = services.revoke_grant(grant_id=grant_id, by=_viewer(request))
+        grant = services.revoke_grant(
+            grant_id=grant_id, by=_viewer(request), address=address_of(request)
+        )
         messages.success(
             request, f"Grant to {grant.principal_name} revoked. It asks again from now."
         )

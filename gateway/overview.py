@@ -4,13 +4,14 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Case, CharField, Count, F, Value, When
+from django.db.models import Case, CharField, Count, F, Q, Value, When
 from django.db.models.functions import TruncHour
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from accounts.models import User
+from accounts.models import RoleGrant, User
+from accounts.principal import Role
 from approvals.models import ApprovalRequest
 from connections.models import Connection
 from gateway.models import Statement
@@ -66,7 +67,19 @@ def _context(user: User) -> dict[str, Any]:
         "connections": connections,
         "troubled": [c for c in connections if any(not s["ok"] for s in c.test_report)],
         "anything": visible.exists(),
+        "vacant": _vacant() if user.is_admin else [],
     }
+
+
+def _vacant() -> list[str]:
+    """Duties that nobody holds yet: an admin has neither by being one."""
+    return [
+        role.value
+        for role in (Role.REVIEWER, Role.AUDITOR)
+        if not RoleGrant.objects.filter(role=role)
+        .filter(Q(user__is_active=True) | Q(team__people__is_active=True))
+        .exists()
+    ]
 
 
 def _by_hour(recent: Any, since: Any) -> list[tuple[str, dict[str, int]]]:

@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.oidc.renewal.Renewal",
+    "accounts.middleware.RefusalsRecorded",
     "accounts.middleware.SignInRequired",
 ]
 

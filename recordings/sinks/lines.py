@@ -50,6 +50,7 @@ _DATA: dict[str, Callable[[Data], dict[str, Any]]] = {
     K.APPROVAL_DECIDED: _only("request_id", "state"),
     K.QUEUED: _only("queue"),
     K.INTENT: _only("role", "upstream_request_id", "worker"),
+    K.RESULT_PART: _only("number", "row_count"),
     K.OUTCOME: _outcome,
     K.CANCELLED: _only("by"),
     K.RECONCILED: _only("state", "how"),

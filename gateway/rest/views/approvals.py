@@ -87,6 +87,7 @@ class ApprovalVotes(Door):
             reason=asked.get("reason", ""),
             digest=asked["digest"],
             grant_minutes=asked.get("grant_minutes"),
+            address=self.principal.address,
         )
         decided = _requests(person).get(pk=found.pk)
         return Response(
@@ -110,7 +111,7 @@ class ApprovalRevoke(Door):
     )
     def post(self, _request: Request, approval_id: UUID) -> Response:
         found = self.one(_requests(self.viewer), approval_id, "request")
-        services.revoke(request_id=found.pk, by=self.person)
+        services.revoke(request_id=found.pk, by=self.person, address=self.principal.address)
         return Response(ApprovalOut(_requests(self.viewer).get(pk=found.pk)).data)
 
 
@@ -149,4 +150,7 @@ class GrantRevoke(Door):
     )
     def post(self, _request: Request, grant_id: UUID) -> Response:
         found = self.one(Grant.objects.visible_to(self.viewer), grant_id, "grant")
-        return Response(GrantOut(services.revoke_grant(grant_id=found.pk, by=self.person)).data)
+        grant = services.revoke_grant(
+            grant_id=found.pk, by=self.person, address=self.principal.address
+        )
+        return Response(GrantOut(grant).data)
