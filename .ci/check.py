@@ -19,6 +19,7 @@ STAGES: dict[str, list[str]] = {
     "ruff format": ["ruff", "format", "--check", "--quiet", "."],
     "imports": ["lint-imports", "--no-logo"],
     "migrations": ["python", "manage.py", "makemigrations", "--check", "--dry-run"],
+    "audit": ["python", ".ci/audit.py"],
     "djlint": ["djlint", "templates", "--lint", "--check"],
 }
 
@@ -62,6 +63,8 @@ def main(arguments: list[str]) -> int:
             if not holds:
                 failed.append(name)
                 print(output, flush=True)
+            elif said := [line for line in output.splitlines() if line.startswith("! ")]:
+                print("\n".join(said), flush=True)
     print(f"{'✗' if failed else '✓'} {'stages':<14}{time.monotonic() - started:7.1f} s", flush=True)
     browsers = BIN.parent / "browsers"  # where .ci/install.py fetches one to, if there is none
     if browsers.exists():
