@@ -32,6 +32,18 @@ DOORS: dict[str, ASGIApp] = {
     "/metrics": metrics,
     **dict.fromkeys(snowflake.PREFIXES, snowflake.application),
 }
+# Nothing that they answer is a page, nor to be kept.
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+if settings.SECURE:
+    _HEADERS["Strict-Transport-Security"] = (
+        f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
+    )
 # What such a door needs to have running while the server runs.
 LIFESPANS: tuple[doors.Lifespan, ...] = ()
 
@@ -54,7 +66,11 @@ django_application: Any = get_asgi_application()
 application = ProtocolTypeRouter(
     {
         "http": doors.limit_body(
-            doors.dispatch(DOORS, django_application), settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+            doors.dispatch(
+                {path: doors.with_headers(door, _HEADERS) for path, door in DOORS.items()},
+                django_application,
+            ),
+            settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
         ),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(

@@ -97,6 +97,23 @@ async def _refuse(send: Send, most: int) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def with_headers(inner: ASGIApp, headers: Mapping[str, str]) -> ASGIApp:
+    """Add ``headers`` to each answer that does not have them."""
+    wanted = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name.lower() for name, _ in message.get("headers", ())}
+                added = [each for each in wanted if each[0] not in there]
+                message = {**message, "headers": [*message.get("headers", ()), *added]}
+            await send(message)
+
+        await inner(scope, receive, dressed)
+
+    return app
+
+
 def count_clients(inner: ASGIApp, gauge: Gauge) -> ASGIApp:
     """Keep ``gauge`` at the number of websockets that are open here."""
 

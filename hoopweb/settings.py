@@ -88,9 +88,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "hoopweb.middleware.StoreFailure",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Before the files, which answer for themselves: these too carry the headers.
     "csp.middleware.CSPMiddleware",
     "hoopweb.middleware.SecurityHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -222,6 +223,8 @@ STORAGES = {
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("HOOPWEB_STATIC_ROOT", str(VAR_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Our files are for our pages alone.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_USE_FINDERS = SERVE_UNCOLLECTED
 
 AUTH_USER_MODEL = "accounts.User"

@@ -36,6 +36,7 @@ def _route(path: str, handle: Handler, method: str = "POST") -> Route:
                 )
             return replies.failure(refusal)
 
+    answer.__doc__ = handle.__doc__
     return Route(path, answer, methods=[method])
 
 
@@ -63,6 +64,7 @@ def _plain_paths(inner: ASGIApp) -> ASGIApp:
     """One driver asks for paths with doubled slashes."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Snowflake's protocol; what of it is not spoken here is refused and says so."""
         if scope["type"] == "http" and "//" in scope["path"]:
             scope = {**scope, "path": re.sub("/{2,}", "/", scope["path"])}
         await inner(scope, receive, send)

@@ -27,6 +27,7 @@ _room = asyncio.Semaphore(_AT_ONCE)
 
 
 async def chunk(request: Request) -> Response:
+    """One part of a large result."""
     try:
         result_id = UUID(request.path_params["result_id"])
     except ValueError:

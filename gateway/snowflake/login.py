@@ -87,6 +87,7 @@ class _Admitted:
 
 
 async def log_in(request: Request) -> Response:
+    """A driver logs in, with an agent token or a JWT in the body."""
     body = await body_of(request)
     data = body.get("data")
     ask = Ask.parse(
@@ -101,6 +102,7 @@ async def log_in(request: Request) -> Response:
 
 
 async def sign_on(request: Request) -> Response:
+    """Single sign-on by a browser is refused: agents have none."""
     await request.body()
     raise Refusal(
         "390400",

@@ -30,6 +30,7 @@ _STATUS = {
 
 
 async def result(request: Request) -> Response:
+    """The rows of a statement, when there are any."""
     query_id = request.path_params["query_id"]
     session, _, statement, batch = await hop(
         _find, token_of(request), query_id, address_of(request)
@@ -88,6 +89,7 @@ def _statement(session: WireSession, query_id: str) -> Statement | None:
 
 
 async def monitor(request: Request) -> Response:
+    """How a statement is."""
     query_id = request.path_params["query_id"]
     session, _, statement, _ = await hop(_find, token_of(request), query_id, address_of(request))
     if statement is None:
@@ -115,6 +117,7 @@ def _status(statement: Statement, session: WireSession, query_id: str) -> dict[s
 
 
 async def abort_request(request: Request) -> Response:
+    """Stop a statement by its request id."""
     body = await body_of(request)
     request_id = str(body.get("requestId") or "")
     session, principal, statement, batch = await hop(
@@ -136,6 +139,7 @@ def _find_request(token: str, request_id: str, address: str | None) -> _Found:
 
 
 async def abort_query(request: Request) -> Response:
+    """Stop a statement by its query id."""
     await request.body()
     query_id = request.path_params["query_id"]
     session, principal, statement, batch = await hop(

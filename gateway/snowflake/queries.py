@@ -96,6 +96,7 @@ class Taken:
 
 
 async def query(request: Request) -> Response:
+    """A statement, judged, held and run."""
     ask = await Ask.read(request)
     if batches.is_batch(ask.parameters):
         return await batches.query(ask)

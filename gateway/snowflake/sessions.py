@@ -20,6 +20,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 async def renew(request: Request) -> Response:
+    """A new session token for the master token."""
     await body_of(request)
     master = token_of(request)
     try:
@@ -40,6 +41,7 @@ async def renew(request: Request) -> Response:
 
 
 async def heartbeat(request: Request) -> Response:
+    """The session stays open."""
     await request.body()
     session = await hop(_admitted, token_of(request), address_of(request))
     if not await upstreams.keep_alive(session):
@@ -54,6 +56,7 @@ def _admitted(token: str, address: str | None) -> WireSession:
 
 
 async def log_out(request: Request) -> Response:
+    """The session ends."""
     await request.body()
     if request.query_params.get("delete") != "true":
         await hop(_admitted, token_of(request), address_of(request))

@@ -1,5 +1,6 @@
 """Every way in: Django's URLs, websockets, and the routes of the doors ahead of Django."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,11 +67,20 @@ def doors() -> Iterator[tuple[Route, Any]]:
     from hoopweb.asgi import DOORS
 
     for prefix, app in DOORS.items():
-        found = list(_mounted(getattr(app, "routes", ()), ""))
+        found = list(_mounted(_table(app), ""))
         # A door mounted at several prefixes is told apart by the paths below each.
         found = [route for route in found if f"{route.path}/".startswith(f"{prefix}/")]
         for route in found or [Route(prefix, "", app)]:
             yield route, app
+
+
+def _table(app: Any) -> Any:
+    """The routes of an application, also of one within another."""
+    while not hasattr(app, "routes"):
+        held = inspect.getclosurevars(app).nonlocals if inspect.isfunction(app) else {}
+        if (app := held.get("inner")) is None:
+            return ()
+    return app.routes
 
 
 def _mounted(routes: Any, before: str) -> Iterator[Route]:

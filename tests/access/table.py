@@ -120,13 +120,21 @@ def _cells(world: World, route: Route, ask: Any) -> tuple[str, ...]:
     cells = []
     for caller in world.callers:
         own = ask(caller, world.here)
-        # Who is not let in at all is not told apart by what they ask for.
-        alike = own in {"sign-in", "401"} or not (route.arguments or route.name in TWO_SIDED)
+        # Who is not let in at all is not told apart by what they ask for, nor is who has nothing
+        # of their own and no role on one place only.
+        told_apart = caller.name in SIDED or "sign_in_id" in route.arguments
+        alike = (
+            own in {"sign-in", "401"}
+            or not told_apart
+            or not (route.arguments or route.name in TWO_SIDED)
+        )
         other = own if alike else ask(caller, world.there)
         cells.append(own if own == other else f"{own} / {other}")
     return tuple(cells)
 
 
+# Those to whom one place is theirs and the other is not.
+SIDED = {"developer", "agent", "reviewer of one", "auditor of one"}
 # Without an argument in the address; what is sent names the connection.
 TWO_SIDED = {
     "api:sessions",
