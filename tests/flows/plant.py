@@ -1,0 +1,30 @@
+"""Put canary credentials into a running stack: ``python -m tests.flows.plant FILE`` reads them
+from a file, so that no command line holds one, and prints what it made.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import django
+
+django.setup()
+
+from accounts.models import Agent  # noqa: E402
+from connections import services  # noqa: E402
+from tests import factories  # noqa: E402
+
+
+def main() -> None:
+    plan = json.loads(Path(sys.argv[1]).read_text())
+    agent = Agent.objects.get()
+    for name, credential in plan["credentials"].items():
+        row = factories.connection(name)
+        row.port, row.role = plan["port"], "GATEWAY"
+        row.save()
+        services.set_credential(connection=row, by=None, login_name="HOOPWEB", **credential)
+        factories.allow(row, agent)
+
+
+if __name__ == "__main__":
+    main()
