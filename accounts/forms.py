@@ -271,3 +271,38 @@ class RotateForm(forms.Form):
         initial=24,
         help_text="Put the new token in place meanwhile; both work until then.",
     )
+
+
+class DirectoryForm(forms.Form):
+    """A directory that keeps people and groups here."""
+
+    name = forms.CharField(
+        max_length=120,
+        widget=forms.TextInput(attrs={**_AUTOFILL_OFF, "placeholder": "Okta"}),
+        help_text="As the audit trail names it.",
+    )
+    issuer = forms.CharField(
+        label="Its people sign in by",
+        max_length=300,
+        required=False,
+        widget=forms.TextInput(attrs={**_AUTOFILL_OFF, "placeholder": "https://idp.example"}),
+        help_text="The provider's issuer, to the letter. Only its sign-ins are matched to this "
+        "directory's people. Empty: none are.",
+    )
+
+
+class DirectoryTokenForm(forms.Form):
+    """A token for a directory."""
+
+    label = forms.CharField(
+        label="Used for",
+        max_length=120,
+        widget=forms.TextInput(attrs={**_AUTOFILL_OFF, "placeholder": "provisioning app"}),
+    )
+    days = forms.TypedChoiceField(
+        label="Expires after",
+        coerce=int,
+        choices=[(90, "90 days"), (180, "180 days"), (365, "365 days")],
+        initial=365,
+        help_text="Rotate it before: both tokens work side by side meanwhile.",
+    )

@@ -50,8 +50,9 @@ class SignInRequired:
     def process_view(
         self, request: HttpRequest, view: Any, _args: object, _kwargs: object
     ) -> HttpResponse | None:
-        # The API answers for itself, in its own form; its guide is a page like any other.
-        itself = request.path.startswith(("/api/", "/static/")) and request.path != "/api/docs/"
+        # These answer for themselves, in a form of their own; the API's guide is a page like any.
+        own = request.path.startswith(("/api/", "/scim/", "/static/"))
+        itself = own and request.path != "/api/docs/"
         if itself or getattr(view, "public", False):
             return None
         if request.user.is_authenticated:

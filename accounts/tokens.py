@@ -1,4 +1,4 @@
-"""The form of an agent token: ``hwa_<key id>_<secret><checksum>``.
+"""The form of a token: ``hwa_<key id>_<secret><checksum>``, an agent's; ``hws_…`` a directory's.
 
 The prefix and the checksum let secret scanners find one without asking us; the key id finds the
 row; the secret is proved by HMAC under a numbered pepper and stored nowhere.
@@ -15,6 +15,7 @@ from django.conf import settings
 from hoopweb.lib import crypto
 
 PREFIX = "hwa"
+DIRECTORY = "hws"
 _ALPHABET = string.ascii_letters + string.digits
 KEY_ID = 12
 _SECRET = 36
@@ -44,10 +45,10 @@ def _checksum(text: str) -> str:
     return out
 
 
-def make() -> NewToken:
+def make(prefix: str = PREFIX) -> NewToken:
     """A fresh token with its digest under the first pepper."""
     key_id, secret = _random(KEY_ID), _random(_SECRET)
-    body = f"{PREFIX}_{key_id}_{secret}"
+    body = f"{prefix}_{key_id}_{secret}"
     text = body + _checksum(body)
     peppers = crypto.KeyRing.parse(settings.TOKEN_PEPPERS)
     return NewToken(
@@ -58,10 +59,10 @@ def make() -> NewToken:
     )
 
 
-def key_id_of(text: str) -> str | None:
+def key_id_of(text: str, prefix: str = PREFIX) -> str | None:
     """The key id of a well-formed token, or None: a mistyped one costs no look-up."""
     parts = text.split("_")
-    if len(parts) != 3 or parts[0] != PREFIX or len(parts[1]) != KEY_ID:  # noqa: PLR2004
+    if len(parts) != 3 or parts[0] != prefix or len(parts[1]) != KEY_ID:  # noqa: PLR2004
         return None
     if len(parts[2]) != _SECRET + _CHECKSUM or _checksum(text[:-_CHECKSUM]) != text[-_CHECKSUM:]:
         return None

@@ -2,6 +2,7 @@ from django.urls import path
 
 from accounts.views import (
     agents,
+    directories,
     issuers,
     links,
     mapping,
@@ -18,6 +19,7 @@ app_name = "accounts"
 
 _AGENT = "agents/<uuid:agent_id>"
 _ISSUER = "settings/issuers/<uuid:issuer_id>"
+_DIRECTORY = "settings/directories/<uuid:directory_id>"
 _TOKEN = f"{_AGENT}/tokens/<uuid:token_id>"
 _NEWCOMER = "settings/people/<uuid:person_id>/newcomers/<uuid:newcomer_id>"
 
@@ -71,6 +73,21 @@ urlpatterns = [
         "settings/people/<uuid:person_id>/links/<uuid:link_id>/remove/",
         links.unlink,
         name="person-unlink",
+    ),
+    path("settings/directories/", directories.listing, name="directories"),
+    path("settings/directories/new/", directories.new, name="directory-new"),
+    path(f"{_DIRECTORY}/", directories.detail, name="directory"),
+    path(f"{_DIRECTORY}/switch/", directories.switch, name="directory-switch"),
+    path(f"{_DIRECTORY}/tokens/new/", directories.new_token, name="directory-token-new"),
+    path(
+        f"{_DIRECTORY}/tokens/<uuid:key_row_id>/rotate/",
+        directories.rotate_token,
+        name="directory-token-rotate",
+    ),
+    path(
+        f"{_DIRECTORY}/tokens/<uuid:key_row_id>/revoke/",
+        directories.revoke_token,
+        name="directory-token-revoke",
     ),
     path("settings/teams/new/", people.new_team, name="team-new"),
     path("settings/teams/<uuid:team_id>/", people.team, name="team"),

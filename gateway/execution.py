@@ -39,7 +39,7 @@ from recordings.kinds import EventKind
 log = structlog.get_logger(__name__)
 _BEAT = 2.0
 # How soon a running statement hears that it is to stop.
-_LISTEN = 0.2
+_LISTEN = 0.1
 # How long a finished result is held while the recorder is away, before the worker gives up and
 # leaves the question to the sweep, which asks Snowflake.
 _RECORDER_PATIENCE = 120.0

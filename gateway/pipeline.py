@@ -36,7 +36,8 @@ from gateway.moves import begin, lock, move
 from gateway.queueing import enqueue
 from gateway.requests import StatementRequest, check
 from gateway.states import StatementState
-from hoopweb.lib.errors import IdempotencyMismatch, NotAllowed, NotFound
+from hoopweb.lib import rate
+from hoopweb.lib.errors import IdempotencyMismatch, NotAllowed, NotFound, TooManyRequests
 from hoopweb.metrics import DECISION_SECONDS, RECORD_SECONDS
 from recordings import services as recordings
 from recordings.models import Session
@@ -49,10 +50,16 @@ def submit(request: StatementRequest, *, principal: Principal) -> Statement:
     """Take a statement in, record it, judge it, and send it on its way.
 
     A repeated request id joins the statement that it named first. Raises NotAllowed for a token
-    that is not for running statements, InvalidRequest, NotFound, Conflict or IdempotencyMismatch;
-    a denial is a state, not an error.
+    that is not for running statements, TooManyRequests, InvalidRequest, NotFound, Conflict or
+    IdempotencyMismatch; a denial is a state, not an error.
     """
     _may_send(principal)
+    if rate.count(f"all-statements:{principal.id}") > settings.STATEMENTS_PER_MINUTE:
+        raise TooManyRequests(
+            f"More than {settings.STATEMENTS_PER_MINUTE} statements in a minute. Wait, then go on "
+            "with the same request id.",
+            retry_after=int(rate.wait()) + 1,
+        )
     check(request)
     statement = receive(request, principal=principal)
     structlog.contextvars.bind_contextvars(

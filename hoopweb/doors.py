@@ -1,5 +1,6 @@
 """Parts of the ASGI application: who answers a path, how large a body may be, start and stop."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -32,29 +33,62 @@ def dispatch(doors: Mapping[str, ASGIApp], otherwise: ASGIApp) -> ASGIApp:
     return app
 
 
+# A minute for two megabytes: slower callers than that are no callers.
+BODY_SECONDS = 60.0
+_REFUSALS = {
+    408: (ErrorCode.INVALID_REQUEST, "Too slow"),
+    413: (ErrorCode.TOO_LARGE, "Too large"),
+}
+
+
 class _BodyTooLargeError(Exception):
     """More came than was announced, or than is allowed."""
 
 
-def limit_body(inner: ASGIApp, most: int) -> ASGIApp:
+class _BodyTooSlowError(Exception):
+    """The body did not come in time."""
+
+
+class _Body:
+    """A body on its way in: how much has come, and until when it may."""
+
+    def __init__(self, receive: Receive, most: int, seconds: float) -> None:
+        self._receive = receive
+        self._most = most
+        self._until = asyncio.get_running_loop().time() + seconds
+        self._read = 0
+        self._complete = False
+
+    async def __call__(self) -> Message:
+        """The next part. Raises _BodyTooSlowError or _BodyTooLargeError."""
+        if self._complete:
+            # What comes now is only that the caller has gone.
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise _BodyTooSlowError from error
+        self._complete = not message.get("more_body", False)
+        self._read += len(message.get("body", b""))
+        if self._read > self._most:
+            raise _BodyTooLargeError
+        return message
+
+
+def limit_body(inner: ASGIApp, most: int, seconds: float = BODY_SECONDS) -> ASGIApp:
     """Refuse a body above ``most`` bytes: by its announced length before reading any of it, else
-    as soon as it has grown too large.
+    as soon as it has grown too large. One that takes longer than ``seconds`` to come holds nobody
+    up: 408.
     """
+    too_large = (413, f"The body may have {most} bytes at most.")
+    too_slow = (408, f"The body did not come within {seconds:g} seconds.")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if not announced.isdigit() or int(announced) > most:
-            return await _refuse(send, most)
-        read = 0
+            return await _refuse(send, *too_large)
         answered = False
-
-        async def counted() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > most:
-                raise _BodyTooLargeError
-            return message
 
         async def watched(message: Message) -> None:
             nonlocal answered
@@ -62,30 +96,31 @@ def limit_body(inner: ASGIApp, most: int) -> ASGIApp:
             await send(message)
 
         try:
-            await inner(scope, counted, watched)
-        except _BodyTooLargeError:
+            await inner(scope, _Body(receive, most, seconds), watched)
+        except (_BodyTooLargeError, _BodyTooSlowError) as error:
             if answered:
                 raise
-            await _refuse(send, most)
+            await _refuse(send, *(too_large if isinstance(error, _BodyTooLargeError) else too_slow))
         return None
 
     return app
 
 
-async def _refuse(send: Send, most: int) -> None:
+async def _refuse(send: Send, status: int, detail: str) -> None:
+    code, title = _REFUSALS[status]
     body = json.dumps(
         {
-            "type": f"/api/problems/{ErrorCode.TOO_LARGE}",
-            "title": "Too large",
-            "status": 413,
-            "code": ErrorCode.TOO_LARGE,
-            "detail": f"The body may have {most} bytes at most.",
+            "type": f"/api/problems/{code}",
+            "title": title,
+            "status": status,
+            "code": code,
+            "detail": detail,
         }
     ).encode()
     await send(
         {
             "type": "http.response.start",
-            "status": 413,
+            "status": status,
             "headers": [
                 (b"content-type", b"application/problem+json"),
                 (b"content-length", str(len(body)).encode()),

@@ -331,9 +331,13 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 # Longest life of an agent's token.
 AGENT_TOKEN_MAX_DAYS = env.number("AGENT_TOKEN_MAX_DAYS", 90)
+# What one token of a directory may ask.
+SCIM_REQUESTS_PER_MINUTE = env.number("SCIM_REQUESTS_PER_MINUTE", 1200)
 # What one principal may ask of the API.
 API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 1200)
 API_STATEMENTS_PER_MINUTE = env.number("API_STATEMENTS_PER_MINUTE", 300)
+# What one principal may send through all doors together.
+STATEMENTS_PER_MINUTE = env.number("STATEMENTS_PER_MINUTE", 6000)
 # Limits of a statement; a connection may set lower ones.
 STATEMENT_MAX_BYTES = env.number("STATEMENT_MAX_BYTES", 256 * 1024)
 # What a driver may bind to one statement, arrays of rows included.

@@ -22,6 +22,7 @@ urlpatterns = [
     path("oidc/", include("accounts.oidc.urls")),
     path("agents/<uuid:agent_id>/activity/", activity, name="agent-activity"),
     path("api/", include("gateway.rest.urls")),
+    path("scim/v2/", include("accounts.scim.urls")),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
 ]

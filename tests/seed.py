@@ -9,6 +9,8 @@ django.setup()
 
 from accounts.principal import Role  # noqa: E402
 from accounts.services import issue_token  # noqa: E402
+from accounts.services.directories import create_directory, issue_directory_token  # noqa: E402
+from accounts.services.provisioning import Person, create_person  # noqa: E402
 from tests import factories  # noqa: E402
 
 
@@ -35,8 +37,24 @@ def main() -> None:
     factories.person("ada", Role.ADMIN)
     factories.person("stan")
     issued = issue_token(agent=agent, label="test", by=owner)
+    # Somebody whom a directory keeps, with an agent of their own.
+    directory = create_directory(name="Okta", by=None)
+    scim = issue_directory_token(directory=directory, label="test", by=None)
+    leaver = create_person(directory=directory, said=Person(username="lea", name="Lea")).user
+    leaver.set_password(factories.PASSWORD)
+    leaver.save()
+    theirs = factories.agent("sweeper", owner=leaver)
+    factories.allow(connection, theirs)
     print(  # noqa: T201
-        json.dumps({"token": issued.text, "connection": str(connection.pk), "agent": str(agent.pk)})
+        json.dumps(
+            {
+                "token": issued.text,
+                "connection": str(connection.pk),
+                "agent": str(agent.pk),
+                "scim": scim.text,
+                "leavers_token": issue_token(agent=theirs, label="test", by=leaver).text,
+            }
+        )
     )
 
 

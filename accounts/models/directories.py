@@ -60,6 +60,8 @@ class DirectoryPerson(models.Model):
     directory = models.ForeignKey(Directory, models.PROTECT, related_name="people")
     user = models.OneToOneField("accounts.User", models.CASCADE, related_name="provisioned")
     external_id = models.CharField(max_length=255, blank=True)
+    # What the directory says. Whom an admin has disabled here stays so while it goes on saying yes.
+    active = models.BooleanField(default=True)
     # What it says beyond what we keep of everybody: parts of the name, other addresses.
     details = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

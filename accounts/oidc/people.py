@@ -11,6 +11,7 @@ from accounts import contact, services
 from accounts.mapping import Mapped, Source, values_at
 from accounts.models import Identity, SignIn, User
 from accounts.oidc.refusal import SignInRefused
+from accounts.services import provisioning
 from accounts.services.mapping import mapped, place
 from hoopweb.lib.errors import Conflict
 
@@ -40,8 +41,10 @@ def admit(
     no place, or would take another's name.
     """
     subject = _subject(claims)
-    found = mapped(source, {**claims, "groups": groups})
-    user = _known(issuer, subject)
+    user = _known(issuer, subject) or _expected(issuer, subject, claims, address)
+    kept = provisioning.kept(user)
+    # A directory that keeps somebody is right about their groups, also when a token says less.
+    found = provisioning.place_of(kept) if kept else mapped(source, {**claims, "groups": groups})
     if user is not None and not user.is_active:
         raise SignInRefused("disabled", _DISABLED, user=user, subject=subject)
     if not found:
@@ -72,6 +75,22 @@ def admit(
 def _known(issuer: str, subject: str) -> User | None:
     found = Identity.objects.select_related("user").filter(issuer=issuer, subject=subject).first()
     return found.user if found else None
+
+
+def _expected(
+    issuer: str, subject: str, claims: dict[str, Any], address: str | None
+) -> User | None:
+    """The person whom this provider's directory has announced, at their first sign-in."""
+    verified = claims.get("email_verified") in (True, "true")
+    return provisioning.link_sign_in(
+        issuer=issuer,
+        subject=subject,
+        # Entra's subject differs for each application; the object's id is the directory's.
+        also=[_plain(claims.get("oid"), 255)],
+        username=_plain(claims.get("preferred_username"), 150),
+        verified_email=_email(claims) if verified else "",
+        address=address,
+    )
 
 
 def _create(

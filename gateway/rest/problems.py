@@ -127,6 +127,8 @@ def _own(exc: HoopwebError) -> Response:
     answer = problem(exc.code, exc.status, exc.detail, **fields)
     if exc.code in _RETRY_AFTER:
         answer["Retry-After"] = _RETRY_AFTER[exc.code]
+    if "retry_after" in exc.fields:
+        answer["Retry-After"] = str(exc.fields["retry_after"])
     if exc.status == HTTPStatus.UNAUTHORIZED:
         answer["WWW-Authenticate"] = 'Bearer realm="hoopweb", error="invalid_token"'
     return answer

@@ -73,6 +73,13 @@ class IdempotencyMismatch(Conflict):
     status = 422
 
 
+class TooManyRequests(HoopwebError):
+    """``retry_after`` among its fields: seconds until it is worth another try."""
+
+    code = ErrorCode.TOO_MANY_REQUESTS
+    status = 429
+
+
 class StoreUnavailable(HoopwebError):
     code = ErrorCode.STORE_UNAVAILABLE
     status = 503

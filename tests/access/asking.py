@@ -125,6 +125,10 @@ async def _socket(caller: Caller, path: str) -> str:
     )
     await communicator.send_input({"type": "websocket.connect"})
     answer = await communicator.receive_output(_PATIENCE)
+    if answer["type"] == "websocket.accept":
+        # Opened, it may still be told at once to go.
+        after = await communicator.receive_output(_PATIENCE)
+        answer = after if after["type"] == "websocket.close" else answer
     await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
     await communicator.wait(_PATIENCE)
     return "open" if answer["type"] == "websocket.accept" else str(answer.get("code", 1000))

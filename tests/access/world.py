@@ -11,6 +11,7 @@ from accounts import services as accounts
 from accounts.mapping import Condition, Operator
 from accounts.models import Agent, Identity, Newcomer, RoleGrant, SignIn, User
 from accounts.principal import Role
+from accounts.services.directories import create_directory, issue_directory_token
 from accounts.services.identities import add_identity
 from accounts.services.issuers import create_issuer
 from accounts.services.mapping_rules import save_agent_rule, save_person_rule
@@ -129,6 +130,8 @@ class World:
         team = factories.team(f"team-{name}")
         team_grant = RoleGrant.objects.create(team=team, role=Role.DEVELOPER)
         token = accounts.issue_token(agent=agent, label="laptop", by=owner).token
+        directory = create_directory(name=f"directory-{name}", by=None)
+        directory_token = issue_directory_token(directory=directory, label="sync", by=None).token
         rule = connection.rules.order_by("position").first()
         assert rule is not None
         policies.delete_rule(rule=connection.rules.order_by("position").last(), by=None)
@@ -165,6 +168,10 @@ class World:
             "request_id": request.pk,
             "approval_id": request.pk,
             "digest": request.digest,
+            "directory_id": directory.pk,
+            "key_row_id": directory_token.pk,
+            "scim:row_id": uuid.UUID(int=0),
+            "scim:name": "User",
         }
         values["sink_id"] = Sink.objects.create(
             name=f"siem-{name}", kind="file", address=f"{name}.jsonl", with_events=False

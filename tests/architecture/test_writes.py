@@ -11,6 +11,7 @@ WRITERS = (
     "accounts/services",
     "accounts/attempts.py",  # the counter of failed sign-ins
     "accounts/authentication.py",  # when a token was last used
+    "accounts/scim/entrance.py",  # the same, a directory's
     "accounts/models/people.py",  # ends browser sessions, which are not our rows
     "approvals/services",
     "approvals/tasks.py",

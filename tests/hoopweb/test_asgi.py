@@ -1,5 +1,6 @@
 """The way in: which door answers, how large a body may be, start and stop."""
 
+import asyncio
 import signal
 import threading
 from contextlib import asynccontextmanager
@@ -73,6 +74,28 @@ async def test_a_body_that_grows_too_large_is_refused_while_it_comes():
     status, body = await answer(app, http("/"), part, part)
     assert status == 413
     assert b"10 bytes at most" in body
+
+
+async def test_a_body_that_trickles_holds_nobody_up():
+    app = doors.limit_body(_reads_all, 10, seconds=0.05)
+    part = {"type": "http.request", "body": b"1", "more_body": True}
+    status, body = await answer(app, http("/"), part)
+    assert status == 408
+    assert b"0.05 seconds" in body
+
+
+async def test_whoever_waits_for_an_answer_is_not_timed():
+    async def slow(scope, receive, send):
+        await receive()
+        gone = asyncio.ensure_future(receive())
+        await asyncio.sleep(0.1)
+        gone.cancel()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    app = doors.limit_body(slow, 10, seconds=0.02)
+    last = {"type": "http.request", "body": b"", "more_body": False}
+    assert (await answer(app, http("/"), last))[0] == 200
 
 
 async def test_open_websockets_are_counted():

@@ -91,8 +91,13 @@ class Statements:
 
     async def _run(self, statement: Statement, delay_before: float) -> None:
         entry = statement.entry
-        if delay_before:
-            await asyncio.sleep(delay_before)
+        # Ordered to wait, it can be aborted like one that waits for its warehouse.
+        until = asyncio.get_running_loop().time() + delay_before
+        while not statement.aborted.is_set():
+            left = until - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+            await asyncio.sleep(min(left, 0.02))
         entry.status, entry.started = "RUNNING", now()
         entry.executions += 1
         limit = float(entry.parameters.get("STATEMENT_TIMEOUT_IN_SECONDS") or 0)

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from gateway.models import Statement
-from gateway.rest import parsers
+from hoopweb.lib import strict_json as parsers
 from recordings.models import Session
 from tests.gateway.rest.conftest import READ, WRITE, as_person, send
 from tests.gateway.rest.test_access import EVERY, is_problem
