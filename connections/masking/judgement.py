@@ -44,6 +44,7 @@ class Judgement:
         self.ruleset = ruleset
         self._met: dict[ColumnName, tuple[list[Protection], bool]] = {}
         self._masked: list[tuple[BaseColumn, Use]] | None = None
+        self._salts: set[str] = set()
 
     def verdict(self, subject: Subject, estimate: Mapping[str, int] | None) -> Verdict:
         analysis = self.analysis
@@ -195,7 +196,7 @@ class Judgement:
         writing = self._is_write()
         size = 0
         for scan in analysis.scans:
-            if writing and not self._touched(scan):
+            if not self._guarded(scan) or (writing and not self._touched(scan)):
                 continue
             masks: dict[str, Mask] = {}
             for column in scan.table.columns:
@@ -224,6 +225,11 @@ class Judgement:
                 )
         return None
 
+    def _guarded(self, scan: TableScan) -> bool:
+        """Whether any column of the scan can be protected at all, looked up once for the table."""
+        table = scan.table
+        return table.definition is not None or bool(self.ruleset.compiled.of_table(table.name))
+
     def _touched(self, scan: TableScan) -> bool:
         """Whether a protected column of the scan takes part in anything but counts."""
         bases = {b for b, _ in self._masked_uses()} | self.analysis.evaluated
@@ -243,13 +249,12 @@ class Judgement:
         view = self.analysis.lineage.get(base.name)
         origin = view.passed if view is not None and view.passed is not None else base.name
         salt = column_salt(self.ruleset.salt, str(origin))
+        self._salts.add(salt)
         return lambda column: masked(name, column, type_, salt, options, derived=derived)
 
     def _without_salts(self, text: str) -> str:
-        for base, _, _ in self.analysis.uses:
-            view = self.analysis.lineage.get(base.name)
-            origin = view.passed if view is not None and view.passed is not None else base.name
-            text = text.replace(column_salt(self.ruleset.salt, str(origin)), "(salt)")
+        for salt in self._salts:
+            text = text.replace(salt, "(salt)")
         return text
 
 

@@ -7,6 +7,7 @@ functions used are those that Snowflake and the local emulator both understand.
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sqlglot import exp
@@ -289,6 +290,7 @@ def strictest(names: "list[str]") -> str:
     return known[0] if known and all(n in STRATEGIES for n in names) else "null"
 
 
+@lru_cache(maxsize=4096)
 def column_salt(salt: str, column: str) -> str:
     """The salt of one column: equal values in two columns do not show as equal."""
     return hashlib.sha256(f"{salt}\x00{column}".encode()).hexdigest()

@@ -58,34 +58,31 @@ _WHOLE = frozenset({"objects", "columns", "uses"})
 
 
 @lru_cache(maxsize=4096)
-def _glob(pattern: str) -> Pattern[str] | None:
-    """The pattern, or None where it has no wildcard."""
-    folded = pattern.casefold()
-    return compile_pattern(translate(folded)) if set(folded) & set("*?[") else None
+def _prepared(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[Pattern[str], ...]]:
+    """Patterns without a wildcard, folded, and the others."""
+    folded = [p.casefold() for p in patterns]
+    exact = frozenset(p for p in folded if not set(p) & set("*?["))
+    return exact, tuple(compile_pattern(translate(p)) for p in folded if p not in exact)
 
 
 def any_match(values: Iterable[str], patterns: Iterable[str]) -> bool:
     """Whether any value matches any glob, without regard to case."""
-    return _any(frozenset(v.casefold() for v in values), patterns)
+    return _any(frozenset(v.casefold() for v in values), tuple(patterns))
 
 
-def _any(values: frozenset[str], patterns: Iterable[str]) -> bool:
-    for pattern in patterns:
-        glob = _glob(pattern)
-        if glob is None:
-            if pattern.casefold() in values:
-                return True
-        elif any(glob.match(v) for v in values):
-            return True
-    return False
+def _any(values: frozenset[str], patterns: tuple[str, ...]) -> bool:
+    exact, globs = _prepared(patterns)
+    if not exact.isdisjoint(values):
+        return True
+    return any(glob.match(value) for glob in globs for value in values)
 
 
 def _all(values: frozenset[str], wanted: Any) -> bool:
     return all(_any(frozenset({value}), _patterns(wanted)) for value in values)
 
 
-def _patterns(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else [str(v) for v in value]
+def _patterns(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(map(str, value))
 
 
 def matches(rule: Rule, question: Question) -> bool:

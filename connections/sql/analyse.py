@@ -119,14 +119,11 @@ _LISTING = frozenset({"show", "use-database", "use-schema", "use-warehouse", "us
 
 def _account(statement: Statement, tree: exp.Expr) -> None:
     """Nothing in the tree may have escaped: each table, query and function was looked at."""
+    if statement.record.problems or statement.statement_class in _LISTING:
+        return
     seen = statement.record.visited
-    refused_already = bool(statement.record.problems)
-    listing = statement.statement_class in _LISTING
-    for node in tree.walk():
-        node.comments = None
-        if not isinstance(node, _ACCOUNTED) or id(node) in seen or listing:
-            continue
-        if refused_already:
+    for node in tree.find_all(*_ACCOUNTED):
+        if id(node) in seen:
             continue
         statement.record.refuse(
             "unaccounted",

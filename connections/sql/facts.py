@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Use(StrEnum):
@@ -19,8 +20,7 @@ class Use(StrEnum):
     COUNTED = "counted"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectName:
+class ObjectName(NamedTuple):
     """A fully qualified object, case as stored: ``PROD.CRM.CUSTOMERS``."""
 
     database: str
@@ -28,29 +28,21 @@ class ObjectName:
     name: str
     kind: str = "table"
 
-    def __hash__(self) -> int:
-        return hash((self.name, self.schema, self.database))
-
     def __str__(self) -> str:
         return f"{self.database}.{self.schema}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ColumnName:
+class ColumnName(NamedTuple):
     """A column of a fully qualified object."""
 
     object: ObjectName
     column: str
 
-    def __hash__(self) -> int:
-        return hash((self.column, self.object.name))
-
     def __str__(self) -> str:
         return f"{self.object}.{self.column}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ColumnUse:
+class ColumnUse(NamedTuple):
     """One column and one way in which the statement uses it."""
 
     column: ColumnName

@@ -19,19 +19,21 @@ SMALL_COST = 400
 
 _TOKEN = re.compile(
     r"""
-      (?P<space>[ \t\r\n\f\v]++)
+    [ \t\r\n\f\v]*+ (?:
+      (?P<word>[A-Za-z_0-9][A-Za-z0-9_$.]*+)
     | (?P<line>(?:--|//)[^\n]*+)
     | (?P<block>/\*(?:[^*]|\*(?!/))*+\*/)
     | (?P<string>'(?:[^'\\]|\\.|'')*+')
     | (?P<quoted>"(?:[^"]|"")*+")
     | (?P<dollar>\$\$(?:[^$]|\$(?!\$))*+\$\$)
-    | (?P<word>[A-Za-z_0-9][A-Za-z0-9_$.]*+)
     | (?P<open>[(\[{])
     | (?P<close>[)\]}])
     | (?P<semicolon>;)
     | (?P<flow>->>)
     | (?P<bad>/\*|'|"|\$\$)
+    | (?P<end>\Z)
     | (?P<other>.)
+    )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -48,6 +50,7 @@ _LOOK_LATIN = frozenset(
 )
 _CHAINS = frozenset("+-*/%|&^<>=:~!?@#[")
 _SET_WORDS = frozenset({"UNION", "EXCEPT", "INTERSECT", "MINUS", "JOIN"})
+_NOTED = _PREFIXES | _SET_WORDS | {"CASE", "END"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +121,9 @@ def split(text: str) -> list[str]:
     for match in _TOKEN.finditer(text):
         if match.lastgroup == "semicolon":
             if pending:
-                parts.append(text[start : match.start()])
+                parts.append(text[start : match.start("semicolon")])
             start, pending = match.end(), False
-        elif match.lastgroup not in {"space", "line", "block"}:
+        elif match.lastgroup not in {"line", "block", "end"}:
             pending = True
     if pending:
         parts.append(text[start:])
@@ -138,18 +141,19 @@ def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
         )
         return Scan(size, 0, 0, 0, 1, problems=(problem,))
     problems: list[Problem] = []
-    tokens = depth = deepest = cases = run = longest = chain = sets = 0
+    tokens = depth = deepest = cases = run = chain = sets = 0
     statements, pending, hidden = 0, False, False
 
     def refuse(code: str, what: str, way_out: str, position: int) -> None:
         if len(problems) < 5:  # noqa: PLR2004 - more would only be noise
             problems.append(Problem(code, f"{what} at position {position}.", way_out, position))
 
+    def at(found: re.Match[str]) -> int:
+        return found.start(found.lastgroup or 0)
+
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
-        if kind == "space":
-            continue
-        value = match.group()
+        value = match.group(kind or 0)
         if kind in {"line", "block"}:
             hidden = hidden or _hides(value)
             if kind == "block" and "/*" in value[2:]:
@@ -157,9 +161,11 @@ def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
                     "nested-comment",
                     "A comment opens inside a comment",
                     "Remove the comment.",
-                    match.start(),
+                    at(match),
                 )
             continue
+        if kind == "end":
+            break
         tokens += 1
         if kind == "semicolon":
             statements, pending = statements + pending, False
@@ -167,16 +173,19 @@ def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
         pending = True
         if kind == "word":
             upper = value.upper()
-            run = run + 1 if upper in _PREFIXES else 0
-            cases += upper == "CASE"
-            cases -= upper == "END" and cases > 0
-            sets += upper in _SET_WORDS
-            if value[0].isdigit() and not _NUMBER.fullmatch(value):
+            if upper in _NOTED:
+                run = run + 1 if upper in _PREFIXES else 0
+                cases += upper == "CASE"
+                cases -= upper == "END" and cases > 0
+                sets += upper in _SET_WORDS
+            else:
+                run = 0
+            if value[0] in "0123456789" and not _NUMBER.fullmatch(value):
                 refuse(
                     "odd-number",
                     f"{value[:20]} is no number, and a name does not begin with a digit",
                     "Write decimal numbers; put a space before what follows one.",
-                    match.start(),
+                    at(match),
                 )
             chain += value.count(".")
         elif kind == "open":
@@ -185,7 +194,7 @@ def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
                     "template",
                     "A template marker stands in the statement",
                     "Send the text after the template has been filled in.",
-                    match.start(),
+                    at(match),
                 )
             depth += 1
         elif kind == "close":
@@ -195,14 +204,14 @@ def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
                 "flow-operator",
                 "The flow operator ->> chains statements",
                 "Send each statement by itself.",
-                match.start(),
+                at(match),
             )
         elif kind == "bad":
             refuse(
                 "unbalanced",
                 f"A {value} opens and never closes",
                 "Close the literal, quoted name or comment.",
-                match.start(),
+                at(match),
             )
             break
         elif kind == "quoted":
@@ -211,7 +220,7 @@ def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
                     "confusable",
                     "A quoted name holds hidden characters or mixes alphabets that look alike",
                     "Type the name again in plain characters.",
-                    match.start(),
+                    at(match),
                 )
         elif kind in {"string", "dollar"}:
             hidden = hidden or _hides(value)
@@ -221,7 +230,7 @@ def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
                     "odd-escape",
                     "A literal holds an escape that is read in different ways",
                     "Write the character itself, or double the backslash.",
-                    match.start(),
+                    at(match),
                 )
         else:
             chain += value in _CHAINS
@@ -233,9 +242,8 @@ def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation
                     code,
                     f"A {wrong} (U+{ord(value):04X}) stands outside any literal",
                     "Type it again in plain characters.",
-                    match.start(),
+                    at(match),
                 )
-        longest = max(longest, run)
         deepest = max(deepest, depth + cases + run)
     if not problems and (tokens > MAX_TOKENS or deepest > MAX_DEPTH):
         what = f"{tokens} tokens" if tokens > MAX_TOKENS else f"{deepest} levels of nesting"

@@ -13,13 +13,13 @@ _DOTTED = re.compile(rf"\s*({_PART})(?:\.({_PART}))?(?:\.({_PART}))?\s*")
 
 def stored(identifier: exp.Expr | str | None) -> str:
     """The name as Snowflake stores it: quoted as written, unquoted in upper case."""
+    if type(identifier) is exp.Identifier:  # the most of them by far
+        args = identifier.args
+        return args["this"] if args.get("quoted") else args["this"].upper()  # type: ignore[no-any-return]
     if identifier is None:
         return ""
     if isinstance(identifier, str):
         return identifier.upper()
-    if isinstance(identifier, exp.Identifier):
-        name: str = identifier.this
-        return name if identifier.args.get("quoted") else name.upper()
     return identifier.name.upper()
 
 

@@ -1,19 +1,16 @@
 """What flows where: the values that binding passes around. All of them immutable."""
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from connections.sql.facts import ColumnName, ObjectName, Use
 
 
-@dataclass(frozen=True, slots=True)
-class BaseColumn:
+class BaseColumn(NamedTuple):
     """A column of one scan: the same table scanned twice gives different base columns."""
 
     scan: int
     name: ColumnName
-
-    def __hash__(self) -> int:
-        return hash((self.scan, self.name.column))
 
 
 Used = tuple[BaseColumn, Use, str | None]

@@ -8,6 +8,7 @@ their order. Only what has a syntax of its own is left to it.
 """
 
 import logging
+import threading
 from typing import Any
 
 from sqlglot import ErrorLevel, exp
@@ -21,6 +22,8 @@ logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
 _DIALECT = Snowflake()
 _PARSER: Any = _DIALECT.parser_class
+
+_KEPT = threading.local()  # a tokenizer holds the text that it cuts: each thread has its own
 
 # A character that the look before refuses outside literals: no name can bring it along.
 _MARK = "\uf4e1"
@@ -42,7 +45,11 @@ _AFTER = frozenset().union(*_MISREAD.values())
 
 def tokens_of(text: str) -> list[Token]:
     """The tokens of a text. Raises SqlglotError where it cannot be cut into any."""
-    return _DIALECT.tokenize(text)
+    tokenizer = getattr(_KEPT, "tokenizer", None)
+    if tokenizer is None:
+        tokenizer = _KEPT.tokenizer = _DIALECT.tokenizer()
+    tokens: list[Token] = tokenizer.tokenize(text)
+    return tokens
 
 
 def parse(text: str) -> list[exp.Expr]:
@@ -56,14 +63,19 @@ def parse(text: str) -> list[exp.Expr]:
     nulls = "NULLS" in upper and any(_holds(tokens, words) for words in _NULLS)
     marked = _mark(tokens)
     trees = [t for t in _DIALECT.parser().parse(tokens, text) if t is not None]
-    if marked or nulls:
-        for tree in trees:
-            _unmark(tree, nulls=nulls)
+    for tree in trees if marked else ():
+        marked -= _unmark(tree, exp.Anonymous)
+    for tree in trees if marked else ():  # some stand where no call does
+        _unmark(tree, exp.Expr)
+    for tree in trees if nulls else ():
+        for node in tree.find_all(exp.Ordered):
+            node.args["nulls"] = "FIRST" if node.args.get("nulls_first") else "LAST"
     return [t for t in trees if not isinstance(t, exp.Semicolon)]
 
 
-def _mark(tokens: list[Token]) -> bool:
-    marked = False
+def _mark(tokens: list[Token]) -> int:
+    """Mark the names that the parser must not know, and say how many there are."""
+    marked = 0
     before: Token | None = None
     for token in tokens:
         kind = token.token_type
@@ -71,7 +83,7 @@ def _mark(tokens: list[Token]) -> bool:
             if kind == TokenType.L_PAREN:
                 if before.token_type != TokenType.IDENTIFIER and before.text.upper() in _RESPELT:
                     before.text = _MARK + before.text
-                    marked = True
+                    marked += 1
             elif (
                 kind in _AFTER
                 and kind in _MISREAD.get(before.token_type, ())
@@ -89,13 +101,15 @@ def _holds(tokens: list[Token], words: tuple[str, ...]) -> bool:
     return any(tuple(upper[i : i + width]) == words for i in range(len(upper) - width + 1))
 
 
-def _unmark(tree: exp.Expr, *, nulls: bool) -> None:
-    for node in tree.walk():
+def _unmark(tree: exp.Expr, kind: type[exp.Expr]) -> int:
+    """Take the marks off the nodes of that kind, and say how many there were."""
+    found = 0
+    for node in tree.find_all(kind):
         this = node.args.get("this")
         if type(this) is str and this.startswith(_MARK):
             node.args["this"] = this[1:]
-        elif nulls and type(node) is exp.Ordered:
-            node.args["nulls"] = "FIRST" if node.args.get("nulls_first") else "LAST"
+            found += 1
+    return found
 
 
 def render(tree: exp.Expr, prefix: str = "") -> str:
@@ -114,6 +128,14 @@ def render(tree: exp.Expr, prefix: str = "") -> str:
 def spelled(node: exp.Expr) -> str:
     """The text of a part of a tree, which stays as it is."""
     return render(node.copy())
+
+
+def _identifier(_writer: Any, node: exp.Expr) -> str:
+    """A name as it was written: in quotes where it stood in quotes."""
+    name: str = node.args["this"]
+    if node.args.get("quoted") or name[:1].isdigit():
+        return '"' + name.replace('"', '""') + '"'
+    return name
 
 
 def _ordered(writer: Any, node: exp.Expr) -> str:
@@ -163,6 +185,7 @@ def _writers() -> dict[type[exp.Expr], Any]:
         exp.Select: Generator.select_sql,
         exp.Cast: Generator.cast_sql,
         exp.Filter: Generator.filter_sql,
+        exp.Identifier: _identifier,
         exp.Not: _not,
         exp.Ordered: _ordered,
         exp.ToBoolean: _tried,
