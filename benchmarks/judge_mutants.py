@@ -17,12 +17,18 @@ MODULES = (
     "connections/policy/protections.py",
     "connections/policy/defaults.py",
     "connections/policy/document.py",
+    "connections/policy/types.py",
     "connections/sql/rewrite.py",
+    "connections/sql/syntax.py",
+    "connections/sql/headers.py",
     "connections/masking/judgement.py",
 )
 TESTS = (
     "tests/connections/policy",
     "tests/connections/sql/test_rewrite.py",
+    "tests/connections/sql/test_syntax.py",
+    "tests/connections/sql/test_headers.py",
+    "tests/connections/masking/test_strategies.py",
     "tests/connections/test_judge.py",
     "tests/connections/test_judge_corpora.py",
     "tests/connections/test_judge_table.py",

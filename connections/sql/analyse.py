@@ -12,6 +12,7 @@ from connections.sql.catalogue import Catalogue
 from connections.sql.context import SessionContext
 from connections.sql.facts import ColumnName, ColumnUse, Facts, Output, Problem, Use
 from connections.sql.functions import function_name
+from connections.sql.headers import keep_headers
 from connections.sql.relation import BaseColumn
 from connections.sql.scope import Record, Scope, TooMuchError
 from connections.sql.statements import Statement
@@ -110,6 +111,8 @@ def _analyse(
     else:
         statement.bind(tree, _HANDLERS)
     _account(statement, tree)
+    if statement.statement_class == "select" and not prefix and not statement.record.problems:
+        statement.outputs = keep_headers(text, tree, statement.outputs)
     return _result(statement, tree, prefix)
 
 

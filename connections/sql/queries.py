@@ -186,7 +186,7 @@ class Queries(Sources):
                 other = right.columns[i].value
                 pure = value.pure and other.pure and not value.uses and not other.uses
                 value = replace(value.joined(other), pure=pure)
-            columns.append(Out(column.name, value))
+            columns.append(Out(column.name, value, column.item))
         return Relation(tuple(columns), left.uses | right.uses)
 
     def _by_name(self, left: Relation, right: Relation) -> Relation:
@@ -259,7 +259,7 @@ class Queries(Sources):
         value = self.value(item, scope)
         if isinstance(item, exp.Column) and isinstance(item.this, exp.Identifier):
             return [Out(stored(item.this), value)], None
-        return [Out("", value)], None
+        return [Out("", value, item)], None
 
     def _group(self, node: exp.Select, scope: Scope, relation: Relation) -> None:
         group = node.args.get("group")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from sqlglot import exp
+
 from connections.sql.facts import ColumnName, ObjectName, Use
 
 
@@ -56,10 +58,11 @@ def merge(values: "list[Value]") -> Value:
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """A named column of a relation."""
+    """A column of a relation. One without a name keeps the expression that it comes from."""
 
     name: str
     value: Value
+    item: exp.Expr | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

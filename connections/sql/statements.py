@@ -8,6 +8,7 @@ from sqlglot import exp
 from connections.sql.analysis import WrittenColumn
 from connections.sql.catalogue import Table
 from connections.sql.facts import ColumnName, ObjectName, SessionChange, Use
+from connections.sql.headers import titled
 from connections.sql.names import qualify, quoted, stored, table_parts
 from connections.sql.queries import Queries
 from connections.sql.relation import Out, Relation, Source, Value
@@ -53,16 +54,16 @@ class Statement(Queries):
     def read(self, tree: exp.Expr) -> None:
         self.statement_class = "select"
         relation = self.query(tree, Scope())
-        self.emit(tree, relation)
+        self.emit(relation)
 
-    def emit(self, tree: exp.Expr, relation: Relation) -> None:
+    def emit(self, relation: Relation) -> None:
         self.row_uses |= relation.uses
         outputs = list(relation.columns)
         if relation.rest is not None:
             outputs.append(Out("*", relation.rest))
         for out in outputs:
             self.row_uses |= out.value.used(Use.PROJECTED)
-        self.outputs = tuple(_titled(tree, outputs))
+        self.outputs = tuple(titled(outputs))
 
     def with_clause(self, tree: exp.Expr, scope: Scope) -> None:
         self._ctes(tree, scope)
@@ -150,29 +151,6 @@ class Statement(Queries):
         if "@" in text:
             self.record.flags.add("stage")
         self.record.refuse(code, what, way_out)
-
-
-def _titled(tree: exp.Expr, outputs: list[Out]) -> list[Out]:
-    """Name the outputs that have no alias as Snowflake would head them."""
-    if all(o.name for o in outputs):
-        return outputs
-    query = tree
-    while isinstance(query, (exp.SetOperation, exp.Subquery)):
-        query = query.this
-    items = query.expressions if isinstance(query, exp.Select) else []
-    plain = [i for i in items if not isinstance(i, exp.Star)]
-    unnamed = iter(
-        i
-        for i in plain
-        if not isinstance(i, exp.Alias)
-        and not (isinstance(i, exp.Column) and isinstance(i.this, (exp.Identifier, exp.Star)))
-    )
-    titled = []
-    for out in outputs:
-        item = None if out.name else next(unnamed, None)
-        title = spelled(item).upper() if item is not None else out.name
-        titled.append(Out(title or "?", out.value))
-    return titled
 
 
 def _command_class(first: list[str]) -> tuple[str, tuple[str, str, str]]:
