@@ -21,6 +21,8 @@ from connections.policy.types import (
 from connections.sql.analysis import Analysis
 from connections.sql.catalogue import Catalogue
 from connections.sql.facts import ColumnName, Facts, Problem, Use
+from connections.sql.headers import pin_headers
+from connections.sql.names import quoted
 from connections.sql.relation import BaseColumn
 from connections.sql.rewrite import Mask, replace_scan
 from connections.sql.scope import TableScan
@@ -198,15 +200,9 @@ class Judgement:
         for scan in analysis.scans:
             if not self._guarded(scan) or (writing and not self._touched(scan)):
                 continue
-            masks: dict[str, Mask] = {}
-            for column in scan.table.columns:
-                base = scan.base(column.name)
-                found, derived = self._protections(base)
-                if not found or self._only_counted(base):
-                    continue
-                if scan.index in analysis.targets:
-                    continue
-                masks[column.name] = self._mask(base, column.type, found, derived=derived)
+            masks = self._masks(scan) if scan.index not in analysis.targets else {}
+            if masks and not _stands_in(scan.node, analysis.tree):
+                return _IMPOSSIBLE
             if masks:
                 size += len(scan.table.columns)
                 if size > MAX_REWRITTEN:
@@ -215,7 +211,10 @@ class Judgement:
                         "The masked statement would grow too large.",
                         "Read fewer tables in one statement.",
                     )
-                replace_scan(scan, masks, keep_name=not _matched(scan.node))
+                bare = self._bare(scan, masks)
+                if bare:
+                    pin_headers(analysis.outputs)
+                replace_scan(scan, masks, keep_name=not _matched(scan.node), bare=bare)
         for base, _ in self._masked_uses():
             if base.scan in analysis.targets:
                 return Problem(
@@ -224,6 +223,36 @@ class Judgement:
                     "Leave the column out.",
                 )
         return None
+
+    def _masks(self, scan: TableScan) -> dict[str, Mask]:
+        """A mask for each protected column of a scan that is not merely counted."""
+        masks: dict[str, Mask] = {}
+        for column in scan.table.columns:
+            base = scan.base(column.name)
+            found, derived = self._protections(base)
+            if found and not self._only_counted(base):
+                masks[column.name] = self._mask(base, column.type, found, derived=derived)
+        return masks
+
+    def _bare(self, scan: TableScan, masks: Mapping[str, Mask]) -> dict[str, str]:
+        """Columns that are masked for one use and counted for another, by the names under which
+        the counts find them as they are. None where a star or a clause would find them too.
+        """
+        names: dict[str, str] = {}
+        alias = scan.node.args.get("alias")
+        shown = scan.index in self.analysis.starred or (alias is not None and alias.columns)
+        if shown or scan.node.args.get("pivots") or _matched(scan.node):
+            return names
+        for silent in self.analysis.silent:
+            column = silent.base.name.column
+            if silent.base.scan != scan.index or column not in masks:
+                continue
+            strategy = strictest([p.strategy for p in self._protections(silent.base)[0]])
+            if strategy == "null" or (silent.distinct and strategy != "hash"):
+                name = f"{column} ({scan.index})"
+                names[name] = column
+                silent.node.set("this", quoted(name))
+        return names
 
     def _guarded(self, scan: TableScan) -> bool:
         """Whether any column of the scan can be protected at all, looked up once for the table."""
@@ -256,6 +285,21 @@ class Judgement:
         for salt in self._salts:
             text = text.replace(salt, "(salt)")
         return text
+
+
+_IMPOSSIBLE = Problem(
+    "mask-impossible",
+    "A protected table is read where no mask can stand.",
+    "Read it in a plain FROM clause.",
+)
+
+
+def _stands_in(node: exp.Expr, tree: exp.Expr | None) -> bool:
+    """Whether a node is still part of the tree that will be rendered."""
+    around: exp.Expr | None = node
+    while around is not None and around is not tree:
+        around = around.parent
+    return around is not None
 
 
 def _matched(node: exp.Expr) -> bool:

@@ -213,6 +213,8 @@ def _result(statement: Statement, tree: exp.Expr, prefix: str) -> Analysis:
         outputs=statement.outputs,
         uses=uses,
         scans=record.scans,
+        silent=record.silent,
+        starred=record.starred,
         evaluated=record.evaluated,
         lineage=record.lineage,
         written=tuple(statement.written),

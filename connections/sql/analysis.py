@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from connections.sql.facts import ColumnName, Facts, ObjectName, Problem
 from connections.sql.relation import BaseColumn, Out, Used
-from connections.sql.scope import TableScan, ViewColumn
+from connections.sql.scope import Silent, TableScan, ViewColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Analysis:
     outputs: tuple[Out, ...] = ()
     uses: frozenset[Used] = frozenset()
     scans: list[TableScan] = field(default_factory=list)
+    silent: list[Silent] = field(default_factory=list)
+    starred: set[int] = field(default_factory=set)
     evaluated: set[BaseColumn] = field(default_factory=set)
     lineage: dict[ColumnName, ViewColumn] = field(default_factory=dict)
     written: tuple[WrittenColumn, ...] = ()

@@ -97,6 +97,7 @@ class Calls(Columns):
             mixed = distinct and len({s.name for s in value.sources}) > 1
             if (value.pure and not mixed) or (whole and not value.uses):
                 uses |= value.used(Use.COUNTED, name)
+                self.silent(part, value, scope, distinct=distinct)
             else:
                 sources |= value.sources
                 uses |= value.used(Use.AGGREGATED, name)
@@ -105,6 +106,7 @@ class Calls(Columns):
     def _null_test(self, node: exp.Expr, scope: Scope) -> Value:
         value = self.value(node, scope)
         if value.pure:
+            self.silent(node, value, scope, distinct=False)
             return Value(NONE, value.used(Use.NULL_TESTED))
         return Value(value.sources, value.uses)
 

@@ -6,7 +6,7 @@ from connections.sql import stars
 from connections.sql.functions import counts, function_name
 from connections.sql.names import quoted, split_dotted, stored
 from connections.sql.relation import EMPTY, Relation, Value, merge
-from connections.sql.scope import Record, Scope
+from connections.sql.scope import Record, Scope, Silent
 
 # Comparisons that may have NULL on one side and then tell only whether the other is null.
 _COMPARISONS = frozenset({exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ})
@@ -134,6 +134,15 @@ class Columns:
             around = around.parent
         self._unknown_column(f"{alias}.{name}")
         return EMPTY
+
+    def silent(self, node: exp.Expr, value: Value, scope: Scope, *, distinct: bool) -> None:
+        """Remember a column that is read from a scan of this very SELECT, and tells no value."""
+        if not isinstance(node, exp.Column) or len(value.sources) != 1:
+            return
+        alias = stored(node.args.get("table"))
+        near = [s for s in scope.sources if alias in {"", s.alias} and s.find(stored(node.this))]
+        if len(near) == 1 and near[0].object is not None:
+            self.record.silent.append(Silent(next(iter(value.sources)), node, distinct))
 
     def _unknown_column(self, name: str) -> None:
         self.record.refuse(

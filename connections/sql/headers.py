@@ -62,8 +62,25 @@ def keep_headers(text: str, tree: exp.Expr, outputs: tuple[Out, ...]) -> tuple[O
         if id(item) not in unnamed or header is None or header == spelled(item).upper():
             continue
         headers[id(item)] = header
-        item.replace(exp.Alias(this=item.copy(), alias=quoted(header)))
+        _name(item, header)
     return tuple(Out(headers.get(id(o.item), o.name), o.value, o.item) for o in outputs)
+
+
+def pin_headers(outputs: Iterable[Out]) -> None:
+    """Name in the tree what is unnamed there, before a rewriting that changes its text."""
+    for out in outputs:
+        select = out.item.parent if out.item is not None else None
+        if out.item is None or select is None or len(out.name) > LONGEST:
+            continue
+        if any(out.item is item for item in select.expressions):
+            _name(out.item, out.name)
+
+
+def _name(item: exp.Expr, header: str) -> None:
+    """Put a name over the item itself: no copy of it would be masked."""
+    alias = exp.Alias(alias=quoted(header))
+    item.replace(alias)
+    alias.set("this", item)
 
 
 def _items(text: str) -> Iterator[str | None]:

@@ -55,6 +55,7 @@ class Queries(Sources):
             if isinstance(node, exp.Table):
                 self.from_item(node, scope)
                 columns = tuple(c for s in scope.sources for c in s.relation.columns)
+                self.record.starred.update(b.scan for c in columns for b in c.value.sources)
                 return Relation(columns, self.row_uses)
             self.record.refuse(
                 "unknown-syntax",

@@ -5,6 +5,7 @@ columns in the same order. Nothing above the subquery can tell or reach what was
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from sqlglot import exp
 
@@ -16,8 +17,16 @@ Mask = Callable[[exp.Expr], exp.Expr]
 _OUTSIDE = ("alias", "pivots", "joins", "laterals")
 
 
-def replace_scan(scan: TableScan, masks: Mapping[str, Mask], *, keep_name: bool = True) -> None:
-    """Let a masking subquery take the place of one scan, in place."""
+def replace_scan(
+    scan: TableScan,
+    masks: Mapping[str, Mask],
+    *,
+    keep_name: bool = True,
+    bare: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Let a masking subquery take the place of one scan, in place. ``bare`` gives columns that
+    it passes on unmasked, by names of their own, after all others.
+    """
     node = scan.node
     inner = exp.Table(this=node.this, db=node.args.get("db"), catalog=node.args.get("catalog"))
     for key, value in list(node.args.items()):
@@ -31,6 +40,9 @@ def replace_scan(scan: TableScan, masks: Mapping[str, Mask], *, keep_name: bool 
             projections.append(plain)
         else:
             projections.append(exp.Alias(this=mask(plain), alias=quoted(column.name)))
+    for name, column_name in bare.items():
+        plain = exp.Column(this=quoted(column_name))
+        projections.append(exp.Alias(this=plain, alias=quoted(name)))
     select = exp.Select(expressions=projections, from_=exp.From(this=inner))
     outer = exp.Subquery(this=select)
     for key in _OUTSIDE:

@@ -31,6 +31,15 @@ class ViewColumn:
     passed: ColumnName | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A column of a scan where it is only counted or tested for null, which needs no mask."""
+
+    base: BaseColumn
+    node: exp.Column
+    distinct: bool = False
+
+
 MAX_STEPS = 200_000
 MAX_COLUMNS = 20_000
 
@@ -56,6 +65,8 @@ class Record:
     lineage: dict[ColumnName, ViewColumn] = field(default_factory=dict)
     view_path: tuple[ObjectName, ...] = ()
     visited: set[int] = field(default_factory=set)
+    silent: list[Silent] = field(default_factory=list)
+    starred: set[int] = field(default_factory=set)
     aliases: int = 0
     steps: int = 0
 

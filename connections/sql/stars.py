@@ -55,6 +55,8 @@ def expand(
         hidden = source.hidden if not alias else frozenset()
         binder.record.step(len(source.relation.columns))
         columns += [c for c in source.relation.columns if c.name not in hidden]
+        starred = (c.value.sources for c in source.relation.columns)
+        binder.record.starred.update(base.scan for sources in starred for base in sources)
         if source.relation.rest is not None:
             more = source.relation.rest
             rest = more if rest is None else rest.joined(more)

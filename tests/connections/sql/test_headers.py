@@ -48,6 +48,20 @@ def test_what_runs_is_headed_as_it_was_given():
     assert verdict["sql_sent"].startswith("SELECT NVL(city, '-') AS \"NVL(CITY,'-')\" FROM")
 
 
+@pytest.mark.parametrize(
+    ("item", "scans"),
+    [
+        ("(SELECT max(email) FROM PROD.CRM.CUSTOMERS)||'x'", 2),
+        ("1+1 IN (SELECT ssn FROM PROD.CRM.CUSTOMERS)", 2),
+        ("max( email )", 1),
+    ],
+)
+def test_a_name_takes_no_mask_away(item, scans):
+    verdict = judge_line({"id": "t", "sql": f"SELECT {item} {FROM}"}, CATALOGUE, RULESET)
+    assert (verdict["decision"], verdict["columns"]) == ("mask", [item.upper()])
+    assert verdict["sql_sent"].count("'***'") == 2 * scans
+
+
 def test_copies_are_not_given_names():
     text = f"CREATE TABLE PROD.CRM.N AS SELECT nvl( id,1 ) AS a {FROM}"
     verdict = judge_line({"id": "t", "sql": text}, CATALOGUE, RULESET)
