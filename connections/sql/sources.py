@@ -323,6 +323,7 @@ class Sources(Values):
         value = self._flatten_input(node, scope)
         sources = value.sources
         uses = value.used(Use.ARGUMENT, name)
+        self.row_uses |= uses  # into how many rows it unfolds
         recursive = "RECURSIVE" in spelled(node).upper()
         keys = sources if value.keys is None or recursive else value.keys
         object_known = value.keys is not None and not recursive

@@ -74,9 +74,9 @@ class Grammar(Fragments):
             named = tuple(n for n, _ in outs)
             if len(set(named)) == len(named) and named == tuple(n for n, _ in theirs):
                 return f"{left} {operator} BY NAME {right}", outs
-        text = (
-            f"({left}) {operator} ({right})" if chance.percent(50) else f"{left} {operator} {right}"
-        )
+        # The parser takes MINUS after GROUP BY ALL for a name.
+        apart = chance.percent(50) or left.endswith("GROUP BY ALL")
+        text = f"({left}) {operator} ({right})" if apart else f"{left} {operator} {right}"
         if self.budget > 0 and chance.percent(20):
             third, _ = self.select(ctes, outer, [k for _, k in outs], plain=True)
             text = f"({text}) {chance.pick(('UNION ALL', 'EXCEPT', 'INTERSECT'))} ({third})"

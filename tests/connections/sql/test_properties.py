@@ -31,6 +31,7 @@ FOUND = (
     "WITH w AS (SELECT ID FROM PROD.CRM.CUSTOMERS WHERE EMAIL LIKE '%a%') SELECT ID FROM w",
     """WITH RECURSIVE w (N) AS (SELECT 1 UNION ALL SELECT w.N + 1 FROM w
         JOIN PROD.CRM.CUSTOMERS c ON c.ID = w.N AND c.SSN LIKE '9%') SELECT N FROM w""",
+    """SELECT c.ID FROM PROD.CRM.CUSTOMERS c, LATERAL FLATTEN(input => SPLIT(c.EMAIL, '-')) f""",
     "SELECT COUNT(DISTINCT TOP_EMAIL) AS A FROM PROD.CRM.V_CITIES",
     "SELECT ID FROM PROD.CRM.V_FLAGS WHERE FLAG IS NULL",
     "SELECT FLAG, SSN, SIZE FROM PROD.CRM.V_FLAGS",
@@ -121,7 +122,7 @@ def _named(sql, mask, masked, way, before):
 def _flows_only(verdict, mask):
     """Whether protected values choose no rows."""
     return all(
-        use.use in _FLOWING
+        use.use in _FLOWING and use.function != "FLATTEN"
         for use in verdict.facts.columns
         if (use.column.object.name, use.column.column) in PROTECTED[mask.pair]
     )

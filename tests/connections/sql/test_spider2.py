@@ -23,8 +23,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 
-# The rows that the oracle makes up never reach these branches, so it misses positions there.
-MISSES_AT_MOST = 14
+# Where the oracle shows fewer positions than are masked, and why it cannot show them.
+UNSEEN = {
+    "sf_bq159": "one column forms groups and the partition of a window: what changes the one"
+    " changes the other",
+}
 
 
 def _protected(entry):
@@ -54,22 +57,13 @@ def test_all_but_one_are_allowed_when_nothing_is_protected():
 
 
 @pytest.mark.slow
-def test_masked_outputs_are_those_of_the_oracle():
-    missed, asked, wrong = [], 0, {}
-    for entry in ENTRIES:
-        if not entry["schema"]:
-            continue
-        columns = _protected(entry)
-        verdict = judge_line(entry, Catalogue(), _ruleset(columns))
-        tainted = oracle(entry, columns)
-        if tainted is None:
-            continue
-        asked += 1
-        masked = set(verdict["masked_columns"])
-        if not tainted <= masked:
-            wrong[entry["id"]] = (sorted(tainted), sorted(masked))
-        elif tainted != masked:
-            missed.append(entry["id"])
-    assert wrong == {}
-    assert asked >= 35
-    assert len(missed) <= MISSES_AT_MOST, missed
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e["schema"]], ids=lambda e: e["id"])
+def test_masked_outputs_are_those_of_the_oracle(entry):
+    columns = _protected(entry)
+    verdict = judge_line(entry, Catalogue(), _ruleset(columns))
+    masked = set(verdict["masked_columns"])
+    found = oracle(entry, columns, masked)
+    assert found.error is None
+    assert found.tainted <= masked, "the judge masks too little"
+    if entry["id"] not in UNSEEN:
+        assert found.tainted == masked
