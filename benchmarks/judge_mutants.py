@@ -28,6 +28,7 @@ TESTS = (
     "tests/connections/sql/test_rewrite.py",
     "tests/connections/sql/test_syntax.py",
     "tests/connections/sql/test_headers.py",
+    "tests/connections/sql/test_counts.py",
     "tests/connections/masking/test_strategies.py",
     "tests/connections/test_judge.py",
     "tests/connections/test_judge_corpora.py",
