@@ -189,9 +189,8 @@ class CredentialForm(forms.Form):
         label="Where the secret lies",
         help_text="Sealed here, or kept elsewhere and read for each login.",
         initial=Source.SEALED,
-        required=False,
     )
-    reference_name = text_field("Its name there", max_length=400)
+    reference_name = text_field("Its name there", required=True, max_length=400)
     reference_field = text_field(
         "Entry", "Where the secret has several. In Vault it is “value” if you leave this empty."
     )
@@ -227,6 +226,8 @@ class CredentialForm(forms.Form):
                 Method.OAUTH,
                 Method.PASSWORD,
             }
+            self.fields["source"].required = False
+            self.fields["reference_name"].required = elsewhere
             self.fields["login_name"].required = chosen != Method.WORKLOAD
             for name in ("token_url", "client_id"):
                 self.fields[name].required = chosen == Method.OAUTH

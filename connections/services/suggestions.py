@@ -1,4 +1,4 @@
-"""Columns that look personal by their name, offered for protection. Pure.
+"""Columns that look personal by their name or tags, offered for protection. Pure.
 
 A name proves nothing: these are suggestions for a person, who adds or leaves them.
 """
@@ -102,6 +102,13 @@ _KINDS = (
         "a secret", _words("PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_?TOKEN"), sample="hunter2-or-so"
     ),
 )
+# Tags of our own making that mark what is personal, as NAME=VALUE; and values that deny it.
+_TAGGED = re.compile(
+    r"(?:^|[._])(?:PII|PHI|PERSONAL|SENSITIVE|SENSITIVITY|CONFIDENTIAL|GDPR|PRIVACY_CATEGORY)"
+    r"[A-Z_]*=(?!(?:FALSE|NO|NONE|PUBLIC|LOW|0)?$)"
+)
+# What Snowflake's own classification puts on a column.
+_SEMANTIC = re.compile(r"(?:^|[._])SEMANTIC_CATEGORY=(\w+)$")
 # EMAIL_VERIFIED or CARD_TYPE tell about the value without holding it.
 _ABOUT = re.compile(
     "_(?:TYPE|FLAG|COUNT|COUNTRY|STATUS|VERIFIED|OPT_?IN|OPT_?OUT|KIND|SK|AT|ON|BRAND|LAST_?4)$"
@@ -117,6 +124,7 @@ class Suggestion:
     label: str
     strategy: str
     options: dict[str, Any]
+    by: str = "name"
 
     @property
     def key(self) -> str:
@@ -132,12 +140,12 @@ class Suggestion:
             "column": self.column.name,
             "strategy": self.strategy,
             "options": dict(self.options),
-            "note": f"Suggested: the name says {self.label}",
+            "note": f"Suggested: the {self.by} says {self.label}",
         }
 
 
 def suggest(catalogue: Catalogue, protections: Iterable[Protection]) -> list[Suggestion]:
-    """Unprotected columns whose names say that they hold something personal."""
+    """Unprotected columns whose names or tags say that they hold something personal."""
     marks = Marks(protections)
     found = []
     for table in catalogue.tables.values():
@@ -145,14 +153,16 @@ def suggest(catalogue: Catalogue, protections: Iterable[Protection]) -> list[Sug
         if table.definition is not None or table.name.kind == "view":
             continue
         for column in table.columns:
-            kind = kind_of(column.name)
+            kind, by = kind_of(column.name), "name"
+            if kind is None:
+                kind, by = kind_by_tags(column.tags), "tag"
             # A flag such as HAS_PHONE says nothing that a mask could keep.
             if kind is None or family(column.type) is Family.BOOLEAN:
                 continue
             if covers(marks.near(table), table, column):
                 continue
             strategy, options = _mask(kind, column.type)
-            found.append(Suggestion(table, column, kind.label, strategy, options))
+            found.append(Suggestion(table, column, kind.label, strategy, options, by))
             if len(found) == MAX_SUGGESTIONS:
                 return found
     return found
@@ -165,6 +175,19 @@ def kind_of(name: str) -> Kind | None:
     if _ABOUT.search(words):
         return None
     return next((kind for kind in _KINDS if kind.pattern.search(words)), None)
+
+
+def kind_by_tags(tags: Iterable[str]) -> Kind | None:
+    """What a column's tags say that it holds."""
+    marked: Kind | None = None
+    for tag in tags:
+        text = tag.upper()
+        if found := _SEMANTIC.search(text):
+            category = found[1]
+            return kind_of(category) or Kind(category.lower().replace("_", " "), _TAGGED)
+        if _TAGGED.search(text):
+            marked = Kind(f"something personal ({tag})", _TAGGED)
+    return marked
 
 
 def sample_of(column: str, column_type: str = "TEXT") -> Any:

@@ -81,7 +81,7 @@ def setup_of(row: Connection, credential: Credential | None, access: Sequence[Ac
         ),
         Step(
             "Protect what is personal",
-            f"{suggested} columns look personal by their name."
+            f"{suggested} columns look personal by their name or tags."
             if suggested
             else "Say which columns nobody may see, and what is shown in their place.",
             done=protected or (row.catalogue_version > 0 and not suggested),

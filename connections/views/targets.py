@@ -120,7 +120,7 @@ def _recent(row: Connection) -> list[dict[str, Any]]:
     """The last changes of the connection itself; the policy has its own list."""
     found = AuditEntry.objects.filter(object_kind="connection", object_id=str(row.pk))[:RECENT]
     return [
-        {"entry": entry, "words": entry.action.replace("_", " ").capitalize()} for entry in found
+        {"entry": entry, "words": entry.action.replace("-", " ").capitalize()} for entry in found
     ]
 
 

@@ -126,6 +126,24 @@ def test_names_that_promise_something_personal(name: str, label: str | None) -> 
         assert label in kind.label
 
 
+def test_tags_suggest_what_names_do_not_say() -> None:
+    columns = (
+        Column("C1", "TEXT", ("SEMANTIC_CATEGORY=EMAIL", "PRIVACY_CATEGORY=IDENTIFIER")),
+        Column("C2", "TEXT", ("PII", "GOV.TAGS.PII", "PII=high")),
+        Column("C3", "TEXT", ("PII=false",)),
+        Column("C4", "TEXT", ("COST_CENTER=sales",)),
+        Column("C5", "TEXT", ("SEMANTIC_CATEGORY=ETHNICITY",)),
+        Column("C6", "BOOLEAN", ("PII=high",)),
+    )
+    found = suggest(Catalogue.of([Table(ObjectName("P", "S", "T"), columns)]), [])
+    assert [(s.column.name, s.label, s.strategy) for s in found] == [
+        ("C1", "an e-mail address", "partial"),
+        ("C2", "something personal (PII=high)", "redact"),
+        ("C5", "ethnicity", "redact"),
+    ]
+    assert {s.as_values()["note"].split(" says")[0] for s in found} == {"Suggested: the tag"}
+
+
 def test_suggestions_fit_the_type_and_leave_out_what_is_covered() -> None:
     name = ObjectName("P", "S", "T")
     columns = (
