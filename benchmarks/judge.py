@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -101,7 +102,8 @@ def measure(call: Callable[[], Verdict], seconds: float) -> list[float]:
     """Median and 99th percentile by the clock, median and least of processor time; in ms."""
     for _ in range(5):
         call()
-    clock, busy = [], []
+    clock: list[float] = []
+    busy: list[float] = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(clock) < LEAST:
         start, used = time.perf_counter(), time.process_time()
@@ -136,7 +138,7 @@ def main() -> None:
     tpc = tpcds_64()
     if tpc is not None:
         cases["TPC-DS 64"] = (*tpc, SessionContext("TPC", "PUBLIC"))
-    result = {"compiled": not sqlglot.parser.__file__.endswith(".py"), "cases": {}}
+    result: dict[str, Any] = {"compiled": not sqlglot.parser.__file__.endswith(".py"), "cases": {}}
     heads = ("cold p50", "p99", "CPU p50", "CPU min", "warm p50", "p99", "CPU p50", "CPU min")
     print(f"{'ms':16}" + "".join(f"{head:>10}" for head in heads))
     for name, (sql, catalogue, context) in cases.items():
