@@ -11,7 +11,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts.authentication import address_of
+from accounts.addresses import address_of
 from recordings.models import AuditEntry
 from recordings.services import audit
 

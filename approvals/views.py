@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.authentication import address_of
+from accounts.addresses import address_of
 from accounts.models import User
 from approvals import services
 from approvals.forms import GRANTS, FilterForm, VoteForm
