@@ -41,6 +41,7 @@ _SETTINGS = (
     ("people", "People and roles", "accounts:people"),
     ("mapping", "Mapping rules", "accounts:mapping"),
     ("issuers", "Issuers", "accounts:issuers"),
+    ("directories", "Directories", "accounts:directories"),
 )
 
 

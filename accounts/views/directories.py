@@ -48,7 +48,10 @@ def listing(request: HttpRequest) -> HttpResponse:
         live_tokens=Count("tokens", filter=live, distinct=True),
         last_used=Max("tokens__last_used_at"),
     )
-    context = {"directories": rows.order_by("-is_active", "name"), "base": _base()}
+    context = {
+        "tabs": common.settings_tabs("directories"),
+        "directories": rows.order_by("-is_active", "name"),
+    }
     return render(request, "accounts/directories.html", context)
 
 
