@@ -26,7 +26,7 @@ from tests.gateway.rest.conftest import MASKED, READ, WRITE, as_person, send
 
 pytestmark = pytest.mark.django_db
 
-EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "6"))
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,
@@ -71,12 +71,16 @@ def test_the_document_and_its_page_are_for_those_who_may_use_the_api(nobody, cas
 
 @pytest.fixture
 def callers(cast, agent, token):
-    """An agent, and a person who may do all that people may."""
-    person = factories.person("pia", Role.ADMIN, Role.REVIEWER, Role.AUDITOR)
-    session = as_person(person).client.cookies["sessionid"].value
+    """An agent, a person of each role, and one who may do all that people may."""
+    everything = factories.person("pia", Role.ADMIN, Role.REVIEWER, Role.AUDITOR)
+    people = (everything, cast.admin, cast.reviewer, cast.auditor)
+    sessions = [as_person(person).client.cookies["sessionid"].value for person in people]
     return [
         {"Authorization": f"Bearer {token.text}"},
-        {"Cookie": f"sessionid={session}; csrftoken={CSRF}", "X-CSRFToken": CSRF},
+        *(
+            {"Cookie": f"sessionid={session}; csrftoken={CSRF}", "X-CSRFToken": CSRF}
+            for session in sessions
+        ),
     ]
 
 
