@@ -75,6 +75,12 @@ def _found(session_id: UUID) -> tuple[Target, UpstreamSession]:
     return place_of(session.connection), wire_sessions.tokens_of(session)
 
 
+async def close(place: Target, tokens: UpstreamSession) -> None:
+    """End a session at Snowflake that no driver has any more."""
+    async with resume(place, tokens, keeper=None) as session:
+        await session.close()
+
+
 @asynccontextmanager
 async def session_of(session_id: UUID) -> AsyncIterator[SnowflakeSession]:
     """The session of a driver, to go on with. Raises SessionLost when it has ended."""

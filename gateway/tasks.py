@@ -9,10 +9,23 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from gateway import cutting, execution, pipeline, reconciling
-from gateway.models import Statement
+from connections.upstream.errors import UpstreamFailure
+from gateway import (
+    cutting,
+    execution,
+    kept,
+    pipeline,
+    reconciling,
+    services,
+    upstream,
+    wire_results,
+    wire_sessions,
+)
+from gateway.claiming import SYSTEM
+from gateway.models import Statement, WireSession
 from gateway.queueing import enqueue
 from gateway.states import StatementState
+from hoopweb.lib.errors import Conflict, IllegalTransition
 
 log = structlog.get_logger(__name__)
 _BATCH = 200
@@ -43,6 +56,37 @@ def reconcile_statement(statement_id: str) -> None:
 def cut_lost() -> int:
     """End what is open and may no longer go on, should the word of it have been lost."""
     return cutting.cut_lost()
+
+
+@shared_task(time_limit=300, soft_time_limit=280)
+def end_wire_sessions() -> dict[str, int]:
+    """End drivers' sessions whose time is over, and what nobody waits for any more; counts."""
+    over = [_end_wire_session(pk) for pk in wire_sessions.over()[:_BATCH]]
+    abandoned = 0
+    for pk in wire_sessions.abandoned()[:_BATCH]:
+        try:
+            services.stop(statement_id=pk, actor=SYSTEM, reason=wire_sessions.NOBODY_WAITS)
+        except (Conflict, IllegalTransition):
+            continue  # it has just moved on
+        abandoned += 1
+    return {
+        "ended": sum(over),
+        "abandoned": abandoned,
+        "results": wire_results.forget_old(),
+    }
+
+
+def _end_wire_session(session_id: UUID) -> bool:
+    place = kept.place_of(WireSession.objects.get(pk=session_id).connection)
+    tokens = wire_sessions.end(session_id, actor=SYSTEM, reason="expired")
+    if tokens is None:
+        return False
+    try:
+        upstream.run(kept.close(place, tokens))
+    except UpstreamFailure as error:
+        # It ends at Snowflake by itself.
+        log.info("upstream_not_closed", error=type(error).__name__)
+    return True
 
 
 @shared_task

@@ -5,7 +5,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,10 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import networks
-from accounts.authentication import principal_by_token
-from accounts.models import Agent, AgentIdentity, AgentToken, User
-from accounts.principal import Principal, PrincipalKind
+from accounts.principal import Principal
 from connections.models import Connection
 from connections.upstream.types import UpstreamSession
 from gateway import contexts, records
@@ -35,6 +32,9 @@ _GRACE = timedelta(minutes=5)
 # Both tokens live on with use; the row is written when so much of their life is gone.
 _SLIDE = timedelta(minutes=5)
 _RENEWAL_LEASE = timedelta(seconds=40)
+# A driver that waits asks every half minute; one that has not asked for so long is gone.
+_PATIENCE = timedelta(minutes=5)
+NOBODY_WAITS = "Its driver stopped waiting for it."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -178,68 +178,6 @@ def renew(master: str) -> tuple[WireSession, str]:
     return session, token
 
 
-def admit(session: WireSession, address: str | None) -> Principal:
-    """Who sends through this session, as things stand now. Raises SessionOver.
-
-    Asked with every statement: whoever was disabled, or whose token was revoked, is out at once.
-    """
-    principal = _holder(session, address)
-    if principal is None:
-        raise SessionOver(
-            "The access that this session was opened with has ended: its token was revoked or has "
-            "expired, or is not accepted from your network, or the agent was disabled. Ask the "
-            "agent's owner, then connect again."
-        )
-    return principal
-
-
-def _holder(session: WireSession, address: str | None) -> Principal | None:
-    kept = session.principal
-    if kept["kind"] != PrincipalKind.AGENT:
-        person = User.objects.filter(pk=session.principal_id, is_active=True).first()
-        return None if person is None else person.as_principal(address=address)
-    if session.agent_token_id is not None:
-        tokens = AgentToken.objects.select_related("agent__owner")
-        token = tokens.filter(pk=session.agent_token_id).first()
-        if token is None or not token.is_live() or not _active(token.agent):
-            return None
-        if not networks.admits(token.networks, address):
-            return None
-        return principal_by_token(token, address=address)
-    return _by_identity(session, address)
-
-
-def _by_identity(session: WireSession, address: str | None) -> Principal | None:
-    """Of a provider's token, the identity that it proved is what may be taken away."""
-    kept = session.principal
-    behind = kept.get("on_behalf_of_id")
-    if behind and not User.objects.filter(pk=behind, is_active=True).exists():
-        return None
-    identity = (
-        AgentIdentity.objects.standing()
-        .select_related("agent__owner")
-        .filter(pk=kept["token"], agent_id=session.principal_id)
-        .first()
-    )
-    if identity is None or not _active(identity.agent):
-        return None
-    principal = identity.agent.as_principal(
-        on_behalf_of=kept.get("on_behalf_of"),
-        on_behalf_of_id=UUID(behind) if behind else None,
-        address=address,
-    )
-    scopes = kept.get("scopes")
-    return replace(
-        principal,
-        scopes=None if scopes is None else frozenset(scopes),
-        token=kept["token"],
-    )
-
-
-def _active(agent: Agent) -> bool:
-    return agent.is_active and agent.owner.is_active
-
-
 def recording_for(session: WireSession, principal: Principal) -> UUID:
     """The open recording of this session; a new one where the last was sealed while it idled."""
     if session.recording.is_open:
@@ -332,16 +270,36 @@ def keep_tokens(session_id: UUID, tokens: UpstreamSession) -> None:
     session.save(update_fields=["upstream", "renewing_until"])
 
 
+def over() -> list[UUID]:
+    """Sessions that no driver can go on with, and that are still open here or at Snowflake."""
+    expired = Q(ended_at=None, master_until__lt=timezone.now())
+    cut = Q(ended_at__isnull=False) & ~Q(upstream="")
+    return list(WireSession.objects.filter(expired | cut).values_list("pk", flat=True))
+
+
+def abandoned() -> list[UUID]:
+    """Held statements whose driver has stopped asking."""
+    since = timezone.now() - _PATIENCE
+    return list(
+        Statement.objects.filter(
+            wire_session__last_seen_at__lt=since,
+            state=StatementState.AWAITING_APPROVAL,
+            detached=False,
+            received_at__lt=since,
+        ).values_list("pk", flat=True)
+    )
+
+
 def end(session_id: UUID, *, actor: Mapping[str, Any], reason: str) -> UpstreamSession | None:
     """End a session and seal its recording when nothing of it is under way; the tokens to close
     it at Snowflake with, for whoever ended it first.
     """
     with transaction.atomic():
         session = WireSession.objects.select_for_update().get(pk=session_id)
-        if session.ended_at is not None:
+        if not session.upstream:
             return None
         tokens = tokens_of(session)
-        session.ended_at = timezone.now()
+        session.ended_at = session.ended_at or timezone.now()
         session.upstream = ""
         session.save(update_fields=["ended_at", "upstream"])
     # While a statement is under way the recording stays open; it is sealed when it went quiet.

@@ -53,6 +53,12 @@ def _started() -> None:
     announce_on(signal.SIGTERM, signal.SIGINT)
 
 
+def _limited(inner: ASGIApp, door: ASGIApp) -> ASGIApp:
+    """Drivers bind whole arrays of rows."""
+    wire = door is snowflake.application
+    return doors.limit_body(inner, snowflake.MOST if wire else settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
 def _stopped() -> None:
     if pool := getattr(connection, "pool", None):
         pool.close()
@@ -65,12 +71,12 @@ django_application: Any = get_asgi_application()
 
 application = ProtocolTypeRouter(
     {
-        "http": doors.limit_body(
-            doors.dispatch(
-                {path: doors.with_headers(door, _HEADERS) for path, door in DOORS.items()},
-                django_application,
-            ),
-            settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+        "http": doors.dispatch(
+            {
+                path: _limited(doors.with_headers(door, _HEADERS), door)
+                for path, door in DOORS.items()
+            },
+            _limited(django_application, django_application),
         ),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(

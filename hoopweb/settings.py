@@ -198,6 +198,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "end-wire-sessions": {
+        "task": "gateway.tasks.end_wire_sessions",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "sync-catalogues": {
         "task": "connections.tasks.sync_stale_catalogues",
         "schedule": 300.0,

@@ -45,6 +45,9 @@ def main() -> None:
     leaver.save()
     theirs = factories.agent("sweeper", owner=leaver)
     factories.allow(connection, theirs)
+    other = factories.agent("other", owner=owner)
+    factories.allow(connection, other)
+    other_token = issue_token(agent=other, label="other", by=owner)
     print(  # noqa: T201
         json.dumps(
             {
@@ -53,6 +56,7 @@ def main() -> None:
                 "agent": str(agent.pk),
                 "scim": scim.text,
                 "leavers_token": issue_token(agent=theirs, label="test", by=leaver).text,
+                "other_token": other_token.text,
             }
         )
     )

@@ -235,6 +235,11 @@ class Stack:
         with psycopg.connect(self.database) as connection:
             return connection.execute(query, values).fetchall()
 
+    def write(self, statement: str, *values: Any) -> None:
+        """Change the database behind the product's back."""
+        with psycopg.connect(self.database) as connection:
+            connection.execute(statement, values)
+
     def verify(self) -> str:
         """What the verification command prints; fails when it finds anything."""
         return self._run("manage.py", "verify")

@@ -74,9 +74,10 @@ async def connect(
 
 @contextlib.asynccontextmanager
 async def resume(
-    target: Target, tokens: UpstreamSession, *, keeper: Keeper
+    target: Target, tokens: UpstreamSession, *, keeper: Keeper | None
 ) -> AsyncIterator["SnowflakeSession"]:
-    """Go on with a session that other processes may be using too; it stays open at the end.
+    """Go on with a session that other processes may be using too (``keeper`` has its tokens); it
+    stays open at the end.
 
     ``target`` needs no secret: what cannot be renewed is lost, and never replaced by a new login.
     """

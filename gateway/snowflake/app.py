@@ -1,19 +1,23 @@
 """The routes of this door, and what every answer of it has in common."""
 
+import functools
 import re
 from collections.abc import Awaitable, Callable
 
 import structlog
 from django.db import InterfaceError, OperationalError
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.snowflake import chunks, elsewhere, login, polling, queries, replies, sessions
+from gateway.snowflake import chunks, elsewhere, login, polling, queries, replies, sessions, sql_api
+from gateway.snowflake.bodies import MOST
 from gateway.snowflake.errors import Refusal, refusal_of
 
+__all__ = ["MOST", "PREFIXES", "application"]
 log = structlog.get_logger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 # Where it is mounted, ahead of Django.
@@ -21,6 +25,7 @@ PREFIXES = ("/session", "/queries", "/monitoring", "/telemetry", "/chunks", "/ap
 
 
 def _route(path: str, handle: Handler, method: str = "POST") -> Route:
+    @functools.wraps(handle)
     async def answer(request: Request) -> Response:
         try:
             return await handle(request)
@@ -40,7 +45,37 @@ def _route(path: str, handle: Handler, method: str = "POST") -> Route:
     return Route(path, answer, methods=[method])
 
 
-_starlette = Starlette(
+def _api(path: str, handle: Handler, method: str) -> Route:
+    @functools.wraps(handle)
+    async def answer(request: Request) -> Response:
+        try:
+            return await handle(request)
+        except (OperationalError, InterfaceError) as error:
+            log.error("store_unavailable", error=type(error).__name__)  # noqa: TRY400
+            return replies.unavailable()
+        except Exception as error:
+            refused = sql_api.refused(error)
+            if refused is None:
+                raise
+            return refused
+
+    return Route(path, answer, methods=[method])
+
+
+class _PlainPaths:
+    """One driver asks for paths with doubled slashes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and "//" in scope["path"]:
+            scope = {**scope, "path": re.sub("/{2,}", "/", scope["path"])}
+        await self._app(scope, receive, send)
+
+
+application = Starlette(
+    middleware=[Middleware(_PlainPaths)],
     routes=[
         _route("/session/v1/login-request", login.log_in),
         _route("/session/authenticator-request", login.sign_on),
@@ -55,21 +90,9 @@ _starlette = Starlette(
         _route("/telemetry/send", sessions.telemetry),
         _route("/telemetry/send/sessionless", sessions.telemetry),
         _route("/chunks/{result_id}/{place:int}", chunks.chunk, "GET"),
-        Route("/{path:path}", elsewhere.refuse, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
-    ]
+        _api(sql_api.PATH, sql_api.send, "POST"),
+        _api(f"{sql_api.PATH}/{{handle}}", sql_api.look, "GET"),
+        _api(f"{sql_api.PATH}/{{handle}}/cancel", sql_api.cancel, "POST"),
+    ],
+    exception_handlers={404: elsewhere.refuse},
 )
-
-
-def _plain_paths(inner: ASGIApp) -> ASGIApp:
-    """One driver asks for paths with doubled slashes."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        """Snowflake's protocol; what of it is not spoken here is refused and says so."""
-        if scope["type"] == "http" and "//" in scope["path"]:
-            scope = {**scope, "path": re.sub("/{2,}", "/", scope["path"])}
-        await inner(scope, receive, send)
-
-    return app
-
-
-application = _plain_paths(_starlette)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from accounts.principal import Principal
 from connections.sql import guard
-from gateway import wire_batches, wire_sessions
+from gateway import admission, wire_batches, wire_sessions
 from gateway.models import Statement, WireBatch, WireSession
 from gateway.snowflake import answers, prompts, replies, running, waiting
 from gateway.snowflake.errors import CANCELLED, CANCELLED_STATE, Refusal, refusal_for
@@ -67,7 +67,7 @@ async def query(ask: "Ask") -> Response:
 
 def _begin(ask: "Ask") -> _Begun:
     session = wire_sessions.find(ask.token)
-    principal = wire_sessions.admit(session, ask.address)
+    principal = admission.admit(session, ask.address)
     parts = tuple(guard.split(ask.sql))
     wanted = str(ask.parameters[_COUNT])
     if wanted != "0" and wanted != str(len(parts)):
@@ -131,7 +131,7 @@ def _take(begun: _Begun, ask: "Ask", place: int, text: str) -> "Taken | None":
     session = WireSession.objects.select_related("recording").get(pk=begun.session.pk)
     if session.ended_at is not None:
         raise wire_sessions.SessionOver("This session has ended. Connect again.")
-    principal = wire_sessions.admit(session, ask.address)
+    principal = admission.admit(session, ask.address)
     part = replace(ask, sql=text, detached=False)
     return queries.take_one(
         part, session, principal, sql=text, request_id=f"{begun.batch.request_id}/{place}"
@@ -187,7 +187,7 @@ async def _resumed(
         address=None,
         base_url=base_url,
     )
-    principal = await hop(wire_sessions.admit, session, str(session.address or ""))
+    principal = await hop(admission.admit, session, str(session.address or ""))
     begun = _Begun(session, principal, batch, tuple(guard.split(batch.sql)))
     drive(begun, replace(ask, address=session.address))
     return _driving[batch.pk]

@@ -33,6 +33,8 @@ def _unzipped(raw: bytes) -> bytes:
     clear = zipped.decompress(raw, MOST)
     if zipped.unconsumed_tail:
         raise Refusal("390400", f"The request's body exceeds {MOST} bytes.", "08001")
+    if not zipped.eof:
+        raise Refusal("390400", "The request's body was cut short.", "08001")
     return clear
 
 

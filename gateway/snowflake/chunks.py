@@ -15,7 +15,7 @@ from connections.masking.detectors import Finding
 from connections.upstream import decode
 from connections.upstream.errors import OutcomeUnknown
 from connections.upstream.types import ResultColumn
-from gateway import wire_results, wire_sessions
+from gateway import admission, wire_results, wire_sessions
 from gateway.models import WireResult
 from gateway.snowflake import results, upstreams
 from gateway.snowflake.bodies import address_of
@@ -65,7 +65,7 @@ def _found(result_id: UUID, key: str, address: str | None) -> WireResult | None:
     if row is None or row.statement.wire_session is None:
         return None
     try:
-        wire_sessions.admit(row.statement.wire_session, address)
+        admission.admit(row.statement.wire_session, address)
     except wire_sessions.SessionOver:
         return None
     return row
@@ -91,7 +91,7 @@ def _checked(row: WireResult, parts: dict[str, Any], place: int, body: bytes) ->
         raise results.Unreadable("A part of the result has another number of rows than announced.")
     session = row.statement.wire_session
     assert session is not None
-    principal = wire_sessions.admit(session, None) if not session.recording.is_open else None
+    principal = admission.admit(session, None) if not session.recording.is_open else None
     recording_id = (
         session.recording_id
         if principal is None

@@ -11,7 +11,8 @@ from gateway.snowflake.hops import hop
 from recordings.services import audit
 
 
-async def refuse(request: Request) -> Response:
+async def refuse(request: Request, _: Exception) -> Response:
+    """What this door does not serve."""
     try:
         token = token_of(request)
     except Refusal:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 P = ParamSpec("P")
@@ -15,6 +16,8 @@ T = TypeVar("T")
 _THREADS = 6
 # A connection that lay idle for so long goes back to the pool, which looks whether it still works.
 _IDLE_SECONDS = 5.0
+# Without a pool nobody looks whether a kept connection still works.
+_POOLED = "pool" in settings.DATABASES["default"].get("OPTIONS", {})
 _pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="wire")
 _thread = threading.local()
 
@@ -38,3 +41,5 @@ def _with_connection(call: Callable[[], T]) -> T:
         raise
     finally:
         _thread.used = time.monotonic()
+        if not _POOLED:
+            connection.close()

@@ -70,6 +70,18 @@ def told(upstream: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str
     return [{"name": name, "value": value} for name, value in values.items()]
 
 
+def corrected(upstream: Any) -> list[dict[str, Any]]:
+    """The parameters of a statement's answer, which drivers take over: what is the gateway's to
+    say stays as it was said at login.
+    """
+    given = upstream if isinstance(upstream, list) else []
+    return [
+        {**each, "value": _OURS.get(str(each.get("name")), each.get("value"))}
+        for each in given
+        if isinstance(each, dict)
+    ]
+
+
 def _typed(value: Any) -> Any:
     """One driver sends everything as text."""
     if isinstance(value, str) and value.lower() in {"true", "false"}:

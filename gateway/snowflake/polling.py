@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.principal import Principal
-from gateway import services, wire_sessions
+from gateway import admission, services, wire_sessions
 from gateway.models import Statement, WireBatch, WireSession
 from gateway.snowflake import answers, batches, replies, running
 from gateway.snowflake.bodies import address_of, body_of, token_of
@@ -57,7 +57,7 @@ _Found = tuple[WireSession, Principal, Statement | None, WireBatch | None]
 
 def _find(token: str, query_id: str, address: str | None) -> _Found:
     session = wire_sessions.find(token)
-    principal = wire_sessions.admit(session, address)
+    principal = admission.admit(session, address)
     wire_sessions.seen(session)
     statement = _statement(session, query_id)
     batch = None
@@ -131,7 +131,7 @@ async def abort_request(request: Request) -> Response:
 
 def _find_request(token: str, request_id: str, address: str | None) -> _Found:
     session = wire_sessions.find(token)
-    principal = wire_sessions.admit(session, address)
+    principal = admission.admit(session, address)
     mine = Statement.objects.filter(wire_session=session)
     statement = mine.filter(request_id=request_name(session, request_id)).first()
     batch = session.batches.filter(request_id=request_id).first() if statement is None else None

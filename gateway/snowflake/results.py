@@ -16,6 +16,7 @@ from connections.upstream.types import ResultColumn
 from gateway import contexts, wire_results
 from gateway.models import Statement
 from gateway.results import MaskedResult, described
+from gateway.snowflake import parameters
 
 # What the reply says of parts is the gateway's to say; the context is kept with its session.
 _DROPPED = frozenset({"chunks", "chunkHeaders", "qrmk", "queryContext", "getResultUrl"})
@@ -71,6 +72,7 @@ def made(data: Mapping[str, Any], statement: Statement) -> Made:
     wire, findings, content, plain = first
     reply = {name: value for name, value in data.items() if name not in _DROPPED}
     reply |= content
+    reply["parameters"] = parameters.corrected(data.get("parameters"))
     reply["rowtype"] = [
         {**given, "name": name}
         for given, name in zip(data["rowtype"], wire.schema.names, strict=True)

@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 _BEAT = 2.0
 # An answer that nobody fetched is dropped after so long; Snowflake has it for a day.
 _KEPT_SECONDS = 60.0
+_READS = frozenset({"select", "show", "describe", "explain"})
 
 
 @dataclass(slots=True, eq=False)
@@ -142,8 +143,10 @@ def _finish(statement: Statement, data: dict[str, Any]) -> tuple[Statement, resu
         made = results.made(data, statement)
     except results.Unreadable as error:
         log.warning("result_not_handed_on", statement_id=str(statement.pk), reason=str(error))
+        # What changes things has done so, whether its answer can be read or not.
+        read = statement.statement_class in _READS
         outcome = Outcome(
-            StatementState.FAILED,
+            StatementState.FAILED if read else StatementState.SUCCEEDED,
             code="390400",
             text=str(error),
             query_id=statement.upstream_query_id,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from accounts.principal import Principal
 from connections.upstream.types import Target, UpstreamSession
-from gateway import kept, services, wire_sessions
+from gateway import admission, kept, services, wire_sessions
 from gateway.models import WireSession
 from gateway.snowflake import replies, upstreams
 from gateway.snowflake.bodies import address_of, body_of, token_of
@@ -51,7 +51,7 @@ async def heartbeat(request: Request) -> Response:
 
 def _admitted(token: str, address: str | None) -> WireSession:
     session = wire_sessions.find(token)
-    wire_sessions.admit(session, address)
+    admission.admit(session, address)
     return session
 
 
@@ -75,7 +75,7 @@ def _end(token: str, address: str | None) -> tuple[UUID, Target, UpstreamSession
         session = wire_sessions.find(token)
     except wire_sessions.SessionOver:
         return None
-    principal = wire_sessions.admit(session, address)
+    principal = admission.admit(session, address)
     withdraw_waiting(session, principal)
     tokens = wire_sessions.end(session.pk, actor=principal.as_actor(), reason="logged out")
     return None if tokens is None else (session.pk, kept.place_of(session.connection), tokens)

@@ -113,7 +113,6 @@ async def close(session_id: UUID, place: Target, tokens: UpstreamSession) -> Non
             await live.session.close()
             await live.closing.aclose()
         else:
-            async with resume(place, tokens, keeper=kept.RowKeeper(session_id)) as session:
-                await session.close()
+            await kept.close(place, tokens)
     except Exception as error:  # noqa: BLE001 - its time is limited upstream as well
         log.info("upstream_not_closed", error=type(error).__name__)

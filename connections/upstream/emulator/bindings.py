@@ -1,6 +1,7 @@
 """Bound values as they arrive, turned into rows of parameters."""
 
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from fakesnow.converter import from_binding
@@ -38,8 +39,10 @@ def _value(bound: dict[str, Any]) -> Any:
     if bound["type"] == "REAL":
         return float(bound["value"])
     try:
+        if bound["type"] == "FIXED" and "." in str(bound["value"]):
+            return Decimal(str(bound["value"]))
         return from_binding(bound)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, InvalidOperation) as error:
         raise SqlError(
             "100038", f"{bound.get('value')!r} is no value of type {bound.get('type')}.", "22018"
         ) from error

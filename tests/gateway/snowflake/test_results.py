@@ -1,0 +1,69 @@
+"""Large results: part by part through the gateway, detected, recorded, and nobody else's."""
+
+import pytest
+import requests
+from snowflake.connector.errors import ProgrammingError
+
+pytestmark = [pytest.mark.faults]
+
+# 3 to the power of 5 rows, in parts of a hundred.
+MANY = (
+    "SELECT a.ORDER_ID AS N, 'mail joe@mail.example' AS NOTE "
+    "FROM {0} a, {0} b, {0} c, {0} d, {0} e "
+    "WHERE a.ORDER_ID < 13 AND b.ORDER_ID < 13 AND c.ORDER_ID < 13 AND d.ORDER_ID < 13 "
+    "AND e.ORDER_ID < 13"
+).format("SHOP.RETAIL.ORDERS")
+
+
+@pytest.mark.parametrize("form", ["ARROW", "JSON"])
+def test_every_part_is_masked_and_recorded(wire, form):
+    parameters = {"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": form}
+    with wire.connect(session_parameters=parameters) as connection:
+        cursor = connection.cursor().execute(MANY)
+        rows = cursor.fetchall()
+        query_id = cursor.sfqid
+    assert len(rows) == 243
+    assert {note for _, note in rows} == {"mail [email]"}
+    assert {n for n, _ in rows} == {10, 11, 12}
+    parts = wire.rows(
+        "SELECT e.data->>'part', e.data->>'rows' FROM recordings_event e "
+        "JOIN gateway_statement s ON s.id = e.statement_id "
+        "WHERE s.upstream_query_id = %s AND e.kind = 'result-part' ORDER BY 1",
+        query_id,
+    )
+    assert parts == [("0", "100"), ("1", "43")]
+    (statement,) = wire.rows(
+        "SELECT row_count FROM gateway_statement WHERE upstream_query_id = %s", query_id
+    )
+    assert statement == (243,)
+
+
+def test_a_part_opens_only_with_its_secret(wire):
+    with wire.connect() as connection:
+        answer = requests.post(
+            f"{wire.url}/queries/v1/query-request?requestId=parts-1",
+            json={"sqlText": MANY, "sequenceId": 1},
+            headers={"Authorization": f'Snowflake Token="{connection.rest.token}"'},
+            timeout=30,
+        ).json()["data"]
+        url, headers = answer["chunks"][0]["url"], answer["chunkHeaders"]
+        assert url.startswith(wire.url)
+        assert "qrmk" not in answer
+        for _ in range(2):  # drivers ask again when a transfer broke
+            whole = requests.get(url, headers=headers, timeout=30)
+            assert whole.status_code == 200
+            assert whole.headers["Content-Encoding"] == "gzip"
+        assert requests.get(url, timeout=30).status_code == 403
+        assert requests.get(url[:-1] + "9", headers=headers, timeout=30).status_code == 403
+
+
+def test_more_rows_than_the_connection_hands_out_are_none(wire):
+    wire.write("UPDATE connections_connection SET max_rows = 50 WHERE name = 'vault'")
+    try:
+        with (
+            wire.connect("vault") as connection,
+            pytest.raises(ProgrammingError, match="hands out at most 50"),
+        ):
+            connection.cursor().execute(MANY)
+    finally:
+        wire.write("UPDATE connections_connection SET max_rows = 10000 WHERE name = 'vault'")
