@@ -9,6 +9,7 @@ still differs, the changed values chose rows, and the trial says nothing.
 """
 
 import re
+import threading
 import time
 
 import sqlglot
@@ -37,6 +38,10 @@ CREATE MACRO AS_TIME(x) AS TRY_CAST(x::VARCHAR AS TIMESTAMP);
 CREATE MACRO TRY_TO_TIMESTAMP_NTZ(x) AS TRY_CAST(x AS TIMESTAMP);
 CREATE MACRO TRY_TO_TIMESTAMP(x) AS TRY_CAST(x AS TIMESTAMP);
 """
+
+
+_MOST_ROWS = 300
+_PATIENCE = 5  # seconds for one run
 
 
 def columns_of(entry):
@@ -116,7 +121,7 @@ class Oracle:
         self.maker = Maker(entry["sql"])
         self.connection = FakeSnow().connect(database="ORACLE", schema="PUBLIC")
         self.duck = self.connection._duck_conn
-        self.duck.execute("SET threads = 1")
+        self.duck.execute("SET threads = 1; SET memory_limit = '1GB'; SET temp_directory = ''")
         self.duck.execute(MACROS)
         self._create()
         self.texts = {}
@@ -171,8 +176,13 @@ class Oracle:
             names = ", ".join(f'"{c}"' for c in columns)
             rows = ", ".join(f"({', '.join(row)})" for row in zip(*columns.values(), strict=True))
             self.duck.execute(f'INSERT INTO "{d}"."{s}"."{t}" ({names}) VALUES {rows}')
-        cursor = self.duck.execute(text)
-        rows = cursor.fetchall()
+        stop = threading.Timer(_PATIENCE, self.duck.interrupt)
+        stop.start()
+        try:
+            cursor = self.duck.execute(text)
+            rows = cursor.fetchall()
+        finally:
+            stop.cancel()
         return len(rows), [
             sorted(_shown(r[i]) for r in rows) for i in range(len(cursor.description))
         ]
@@ -187,6 +197,8 @@ class Oracle:
             text, _ = self.text(None)
         groups = forms_groups(self.maker.tree, names)
         rows = maker.random.choice((1, 1, 3, 4))
+        if rows ** len(self.tables) > _MOST_ROWS:  # every join that is taken out multiplies them
+            rows = 1
         data = {
             table: {c: [maker.value(c, k) for _ in range(rows)] for c, k in columns.items()}
             for table, columns in self.tables.items()
