@@ -165,8 +165,9 @@ def test_an_error_keeps_its_form_whatever_was_asked_for(agent):
 
 
 def test_waiting_ends_when_the_statement_does(agent, shop, monkeypatch):
-    def ran_meanwhile(statement_id, seconds):
+    def ran_meanwhile(statement_id, seconds, *, still):
         assert seconds == 30
+        still()
         execution.execute(statement_id)
         return Statement.objects.get(pk=statement_id)
 
