@@ -17,7 +17,7 @@ from tests import factories  # noqa: E402
 
 def main() -> None:
     plan = json.loads(Path(sys.argv[1]).read_text())
-    agent = Agent.objects.get()
+    agent = Agent.objects.get(name="cleaner")
     for name, credential in plan["credentials"].items():
         row = factories.connection(name)
         row.port, row.role = plan["port"], "GATEWAY"

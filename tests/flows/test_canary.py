@@ -94,11 +94,12 @@ class Watch:
 
     def _valkey(self) -> None:
         with (
-            redis.Redis.from_url(self.stack.env["REDIS_URL"]) as client,
+            redis.Redis.from_url(self.stack.env["REDIS_URL"], socket_timeout=None) as client,
             client.monitor() as monitor,
         ):
             while not self._over.is_set():
-                self.commands.append(repr(monitor.next_command()).encode())
+                # As it came: the client's own reading of such a line fails on some of them.
+                self.commands.append(bytes(monitor.connection.read_response()))
 
     def _children(self) -> None:
         while not self._over.is_set():
