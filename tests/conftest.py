@@ -1,8 +1,10 @@
 """What every test may rely on: no way out of this machine, and a cast of people."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from pytest_socket import socket_allow_hosts
@@ -28,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _stay_home() -> None:
     """Unix sockets and loopback only."""
     socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _checkpoints_of_its_own(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tables are emptied between tests; what was signed outside would then lack its rows."""
+    settings.CHECKPOINT_DIR = tmp_path_factory.getbasetemp() / "checkpoints" / uuid.uuid4().hex
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,8 @@ def _chromium() -> str | None:
     return None
 
 
-@pytest.fixture(scope="session")
+# For one module: while Playwright's loop runs, nobody else can start one in this thread.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=_chromium(), args=ARGS)
