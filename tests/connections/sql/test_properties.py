@@ -22,7 +22,7 @@ from tests.connections.sql.twins import CATALOGUE, PROTECTED, twins
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-EXAMPLES = int(os.environ.get("JUDGE_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("JUDGE_EXAMPLES", "2000"))
 # What earlier runs have found wrong, each as small as it could be made.
 FOUND = (
     """SELECT (SELECT COUNT(*) FROM PROD.CRM.CUSTOMERS c,
@@ -97,7 +97,9 @@ def check(sql, mask):
     if not before.error:
         assert len(plain.output_names) == len(before.headers)
         for name, header in zip(plain.output_names, before.headers, strict=True):
-            assert name in ("", header.upper()), (plain.output_names, before.headers)
+            # DuckDB numbers the later ones of several columns of one name that a star finds.
+            twice = plain.output_names.count(name) > 1 and header.upper().startswith(f"{name}_")
+            assert twice or name in ("", header.upper()), (plain.output_names, before.headers)
     here = twins().run(masked.sql_sent, way)
     if mask.pair == "people":
         assert leaks(here.text, CANARIES) == [], masked.sql_sent
