@@ -28,20 +28,19 @@ class Client:
     kind: str
     files: str
     program: str
-    in_ci: bool = False
 
 
 CLIENTS = (
-    Client("py4", "connector-python 4.8", "python", "py4", "connector.py", in_ci=True),
-    Client("py5", "connector-python 5.2", "python", "py5", "connector.py", in_ci=True),
+    Client("py4", "connector-python 4.8", "python", "py4", "connector.py"),
+    Client("py5", "connector-python 5.2", "python", "py5", "connector.py"),
     Client("sqlalchemy", "snowflake-sqlalchemy", "python", "sqlalchemy", "alchemy.py"),
     Client("snowpark", "Snowpark", "python", "snowpark", "snowpark.py"),
     Client("cli", "snow CLI", "python", "cli", "cli.py"),
     Client("dbt", "dbt-snowflake", "python", "dbt", "dbt_project.py"),
-    Client("adbc", "ADBC", "python", "adbc", "adbc.py", in_ci=True),
+    Client("adbc", "ADBC", "python", "adbc", "adbc.py"),
     Client("go", "Go driver", "go", "go", "clients"),
-    Client("jdbc", "JDBC", "java", "java", "Matrix", in_ci=True),
-    Client("node", "Node SDK", "node", "node", "matrix.mjs", in_ci=True),
+    Client("jdbc", "JDBC", "java", "java", "Matrix"),
+    Client("node", "Node SDK", "node", "node", "matrix.mjs"),
 )
 
 

@@ -86,14 +86,6 @@ class Expected:
         check(self.state == "42501", f"SQLSTATE {self.state!r}: {self.text}")
         check("Rita" in self.text and "not today" in self.text, self.text)
 
-    def is_cancellation(self) -> None:
-        check(
-            str(self.number).lstrip("0") == "604"
-            or self.state == "57014"
-            or "cancel" in self.text.lower(),
-            (self.number, self.state, self.text),
-        )
-
 
 def not_tried() -> None:
     raise CannotError("not tried with this client")
