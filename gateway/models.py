@@ -244,6 +244,8 @@ class WireBatch(models.Model):
     wire_session = models.ForeignKey(WireSession, models.CASCADE, related_name="batches")
     request_id = models.CharField(max_length=200)
     sql = models.TextField()
+    # The driver's own bindings of the whole text, as JSON.
+    binds = EncryptedTextField(blank=True)
     prompt = models.TextField(blank=True)
     received_at = models.DateTimeField(default=timezone.now)
     # Cancelled: no further part begins.

@@ -40,6 +40,8 @@ _TOKEN = re.compile(
 
 _NUMBER = re.compile(r"\d+(?:\.\d*)?(?:[eE]\d*)?")
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|0(?![0-7])|[^0-7xu]|\Z)", re.DOTALL)
+# Before a name: a colon that hangs on nothing.
+_COLON = re.compile(r"""(?:\A|[^\w"')\]}:$?]):\Z""")
 _PREFIXES = frozenset({"NOT", "PRIOR", "DISTINCT", "EXPLAIN", "CONNECT_BY_ROOT", "INTERVAL", "ALL"})
 # Cyrillic, Greek and other letters that print like Latin ones.
 _LOOK_LATIN = frozenset(
@@ -128,6 +130,22 @@ def split(text: str) -> list[str]:
     if pending:
         parts.append(text[start:])
     return parts
+
+
+def placeholders(text: str) -> tuple[int, frozenset[str]]:
+    """How many ``?`` stand in a text's code, and the names of those written ``:1`` or ``:name``.
+
+    A ``:`` that hangs on a value opens a path into it, and ``::`` casts: neither is a placeholder.
+    """
+    marks = 0
+    names: set[str] = set()
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup or 0
+        start, value = match.start(kind), match.group(kind)
+        marks += kind == "other" and value == "?"
+        if kind == "word" and _COLON.search(text, max(0, start - 2), start):
+            names.add(value.partition(".")[0])
+    return marks, frozenset(names)
 
 
 def scan(text: str) -> Scan:  # noqa: PLR0915 - one loop over one alternation

@@ -5,6 +5,7 @@ gone on with by any process at any time: parts that were run are joined, never r
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from accounts.principal import Principal
 from connections.sql import guard
 from gateway import admission, wire_batches, wire_sessions
 from gateway.models import Statement, WireBatch, WireSession
-from gateway.snowflake import answers, prompts, replies, running, waiting
+from gateway.snowflake import answers, part_binds, prompts, replies, running, waiting
 from gateway.snowflake.errors import CANCELLED, CANCELLED_STATE, Refusal, refusal_for
 from gateway.snowflake.hops import hop
 from gateway.states import StatementState
@@ -50,6 +51,7 @@ class _Begun:
     principal: Principal
     batch: WireBatch
     parts: tuple[str, ...]
+    binds: tuple[dict[str, Any], ...]
 
 
 def is_batch(parameters: Mapping[str, Any]) -> bool:
@@ -77,22 +79,18 @@ def _begin(ask: "Ask") -> _Begun:
             f"{wanted[:20]}.",
             "0A000",
         )
-    if ask.bindings:
-        raise Refusal(
-            "000900",
-            "The gateway takes no bound values with several statements at once: whose they are "
-            "cannot be told. Send the statements one by one.",
-            "0A000",
-        )
     if ask.describe_only:
-        raise Refusal("000900", "Several statements cannot be described at once.", "0A000")
+        # By this number drivers know that they have to go on without a description.
+        raise Refusal("000007", "Several statements cannot be prepared at once.", "0A000")
+    binds = part_binds.distribute(parts, ask.bindings)
     batch = wire_batches.keep(
         session,
         request_id=ask.request_id,
         sql=ask.sql,
         prompt=prompts.prompt_of(ask.parameters.get("QUERY_TAG") or session.query_tag),
+        binds=ask.bindings,
     )
-    return _Begun(session, principal, batch, parts)
+    return _Begun(session, principal, batch, parts, binds)
 
 
 def drive(begun: _Begun, ask: "Ask") -> None:
@@ -132,7 +130,7 @@ def _take(begun: _Begun, ask: "Ask", place: int, text: str) -> "Taken | None":
     if session.ended_at is not None:
         raise wire_sessions.SessionOver("This session has ended. Connect again.")
     principal = admission.admit(session, ask.address)
-    part = replace(ask, sql=text, detached=False)
+    part = replace(ask, sql=text, bindings=begun.binds[place], detached=False)
     return queries.take_one(
         part, session, principal, sql=text, request_id=f"{begun.batch.request_id}/{place}"
     )
@@ -188,7 +186,9 @@ async def _resumed(
         base_url=base_url,
     )
     principal = await hop(admission.admit, session, str(session.address or ""))
-    begun = _Begun(session, principal, batch, tuple(guard.split(batch.sql)))
+    parts = tuple(guard.split(batch.sql))
+    bindings = json.loads(batch.binds) if batch.binds else {}
+    begun = _Begun(session, principal, batch, parts, part_binds.distribute(parts, bindings))
     drive(begun, replace(ask, address=session.address))
     return _driving[batch.pk]
 

@@ -89,6 +89,7 @@ def _result(
         "version": 1,
         "queryContext": {"entries": [{"id": 0, "timestamp": 0, "priority": 0, "context": ""}]},
         "queryResultFormat": "json" if as_json else "arrow",
+        **outcome.extra.get("several", {}),
     }
     if as_json:
         data["rowset"] = encode.json_rows(outcome, 0, inline)

@@ -4,9 +4,10 @@ import asyncio
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from connections.upstream.emulator import several
 from connections.upstream.emulator.journal import Entry, Journal, now
 from connections.upstream.emulator.sessions import Session
 from connections.upstream.emulator.values import Outcome, SqlError
@@ -27,6 +28,8 @@ class Statement:
     done: asyncio.Event = field(default_factory=asyncio.Event)
     aborted: threading.Event = field(default_factory=threading.Event)
     chunk_key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    # The parts of several statements in one text, as they are come to.
+    parts: list["Statement"] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -78,12 +81,15 @@ class Statements:
             received=now(),
         )
         statement = Statement(entry, session, as_json=_wants_json(session, parameters))
-        self._by_id[statement.id] = statement
+        self._know(statement)
         if request_id:
             self._by_request[session.id, request_id] = statement
-        self.journal.write(entry)
         self._keep(asyncio.create_task(self._run(statement, delay_before)))
         return statement
+
+    def _know(self, statement: Statement) -> None:
+        self._by_id[statement.id] = statement
+        self.journal.write(statement.entry)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -102,7 +108,12 @@ class Statements:
         entry.executions += 1
         limit = float(entry.parameters.get("STATEMENT_TIMEOUT_IN_SECONDS") or 0)
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._pool, self._execute, statement)
+        count = several.wanted(entry.parameters)
+        work = (
+            loop.run_in_executor(self._pool, self._execute, statement)
+            if count == 1
+            else asyncio.ensure_future(self._run_several(statement, count))
+        )
         watch = loop.call_later(limit, self._overrun, statement) if limit > 0 else None
         try:
             statement.outcome = await work
@@ -122,8 +133,38 @@ class Statements:
             self._forget_old_results()
             statement.done.set()
 
+    async def _run_several(self, statement: Statement, count: int) -> Outcome:
+        """One after the other, to the first that fails; its failure is that of them all."""
+        parent = statement.entry
+        if parent.describe_only:
+            raise SqlError("000007", "Several statements cannot be prepared at once.", "0A000")
+        for part in several.cut(parent.sql, count, parent.bindings):
+            entry = replace(
+                parent,
+                query_id=str(uuid.uuid4()),
+                request_id="",
+                sql=part.sql,
+                bindings=part.bindings,
+                parameters={**parent.parameters, several.COUNT: 1},
+                status="QUEUED",
+                executions=0,
+                received=now(),
+            )
+            child = Statement(
+                entry, statement.session, as_json=statement.as_json, aborted=statement.aborted
+            )
+            statement.parts.append(child)
+            self._know(child)
+            await self._run(child, 0.0)
+            if child.error is not None:
+                raise child.error
+        statement.as_json = True
+        return several.outcome([(part.id, part.outcome) for part in statement.parts])
+
     def _execute(self, statement: Statement) -> Outcome:
         entry = statement.entry
+        if ";" in entry.sql:
+            several.cut(entry.sql, 1, entry.bindings)
         return statement.session.engine.run(
             statement.id,
             entry.sql,
@@ -163,7 +204,8 @@ class Statements:
     async def _interrupt(self, statement: Statement) -> None:
         # An interruption between two steps of the engine is lost, so one is not enough.
         while not statement.done.is_set():
-            statement.session.engine.interrupt(statement.id)
+            for each in (statement, *statement.parts):
+                statement.session.engine.interrupt(each.id)
             await asyncio.sleep(0.05)
 
     def close_after(self, session: Session) -> None:

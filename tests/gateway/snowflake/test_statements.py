@@ -146,6 +146,30 @@ def test_several_statements_are_judged_one_by_one(cursor, wire):
     assert not wire.warehouse.sent("'never'")
 
 
+def test_values_are_bound_to_the_part_that_they_belong_to(wire):
+    name = mark()
+    sql = (
+        "SELECT ? AS A; INSERT INTO SHOP.RETAIL.ORDERS SELECT ?, ?, 1.5; "
+        "SELECT '?' AS B; SELECT COUNT(*) AS N FROM SHOP.RETAIL.ORDERS WHERE CITY = ?"
+    )
+    with wire.connect(paramstyle="qmark") as connection:
+        cursor = connection.cursor()
+        with wire.during(wire.vote, "INSERT INTO SHOP.RETAIL.ORDERS SELECT ?, ?, 1.5"):
+            cursor.execute(sql, (f"a {name}", 3000, name, name), num_statements=4)
+        found = [cursor.fetchall()]
+        while cursor.nextset():
+            found.append(cursor.fetchall())
+        assert found == [[(f"a {name}",)], [(1,)], [("?",)], [(1,)]]
+        with pytest.raises(ProgrammingError, match="2 placeholders, and 1 values"):
+            cursor.execute("SELECT ?; SELECT ? AS NEVER_BOUND", (1,), num_statements=2)
+    assert not wire.warehouse.sent("NEVER_BOUND")
+    rows = wire.warehouse.run(f"SELECT ORDER_ID FROM SHOP.RETAIL.ORDERS WHERE CITY = '{name}'")
+    assert rows == [{"ORDER_ID": 3000}]
+    (kept,) = wire.rows("SELECT binds FROM gateway_wirebatch WHERE sql = %s", sql)[0]
+    assert kept
+    assert name not in kept, "bound values are sealed"
+
+
 def test_the_prompt_and_the_trace_are_recorded_once(cursor, wire):
     name = mark()
     tag = json.dumps({"prompt": f"count the orders {name}"})
