@@ -86,6 +86,9 @@ def still_holds(principal: Principal) -> bool:
     """
     if principal.kind == PrincipalKind.PERSON:
         return User.objects.filter(pk=principal.id, is_active=True).exists()
+    behind = principal.on_behalf_of_id
+    if behind and not User.objects.filter(pk=behind, is_active=True).exists():
+        return False
     agents = Agent.objects.filter(pk=principal.id, is_active=True, owner__is_active=True)
     if not agents.exists() or was_revoked(principal.token):
         return False
@@ -102,6 +105,13 @@ def was_revoked(token: str) -> bool:
     if len(token) == tokens.KEY_ID:
         return not AgentToken.objects.filter(key_id=token, revoked_at=None).exists()
     return not AgentIdentity.objects.standing().filter(pk=token).exists()
+
+
+def stays_within_person(token: str) -> bool:
+    """Whether what ``Principal.token`` names acts for people within their own access only."""
+    if not token or len(token) == tokens.KEY_ID:
+        return False
+    return AgentIdentity.objects.filter(pk=token, issuer__within_person=True).exists()
 
 
 def principal_by_token(token: AgentToken, *, address: str | None = None) -> Principal:
@@ -151,6 +161,7 @@ def _by_provider(text: str, door: str, address: str | None) -> Bearer:
     principal = agent.as_principal(
         on_behalf_of=proven.acts_for,
         on_behalf_of_id=proven.person.pk if proven.person else None,
+        within_person=bool(proven.acts_for) and identity.issuer.within_person,
         address=address,
     )
     return Bearer(
@@ -161,6 +172,7 @@ def _by_provider(text: str, door: str, address: str | None) -> Bearer:
         expires_at=proven.expires_at,
         issuer=identity.issuer.issuer,
         jti=proven.jti,
+        session_until=identity.issuer.session_until(proven.expires_at),
     )
 
 

@@ -16,6 +16,7 @@ class Bearer:
 
     ``token_id`` names an agent token; ``issuer`` and ``jti`` a provider's token. To what scopes and
     connections the credential is narrowed, and whom the agent acts for, the principal says.
+    ``session_until`` bounds a session that outlasts the credential, where one may.
     """
 
     principal: Principal
@@ -25,6 +26,7 @@ class Bearer:
     token_id: UUID | None = None
     issuer: str = ""
     jti: str = ""
+    session_until: datetime | None = None
 
     @property
     def agent_id(self) -> UUID:

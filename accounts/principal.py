@@ -63,6 +63,8 @@ class Principal:
     on_behalf_of: str | None = None
     # Their account, when they have one here: they do not approve what is done for them.
     on_behalf_of_id: UUID | None = None
+    # They have to be allowed what the agent does for them.
+    within_person: bool = False
     token_connections: frozenset[UUID] | None = None
     scopes: frozenset[str] | None = None
     token: str = ""

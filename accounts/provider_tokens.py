@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from accounts import mapping, signed
 from accounts.bearer import BearerRefused, ProviderAway
-from accounts.models import AgentIdentity, Identity, Issuer, User
+from accounts.models import AgentIdentity, Issuer, User
 from accounts.models.issuers import LONGEST_SUBJECT
 from accounts.principal import TokenScope
 from accounts.services import identities, issuer_keys
@@ -40,6 +42,9 @@ _SAID = {
     "bad_act": "The act claim of this token cannot be followed: it names no actor, one of another "
     "issuer, or too many in a row.",
     "person_disabled": "The person that this token acts for is disabled here.",
+    "person_unknown": "The person that this token acts for is not known here, and this issuer's "
+    "agents act within a person's own access only. They sign in once, or an admin lets the "
+    "directory send them.",
     "name_taken": "The mapping rule names this agent like one that is here already. Ask an admin "
     "to give that agent this identity, or to change the rule's name for new ones.",
     "rule_ended": "The mapping rule that let this agent in does not match this token. Ask an "
@@ -113,12 +118,12 @@ def prove(text: str, *, address: str | None) -> Proven:
     about = {"issuer": str(issuer), "subject": subject}
     person = None
     if for_subject:
-        known = Identity.objects.select_related("user")
-        link = known.filter(issuer=issuer.issuer, subject=for_subject).first()
-        person = link.user if link else None
+        person = _person(issuer, for_subject)
         about["acts_for"] = for_subject
         if person is not None and not person.is_active:
             raise _refused("person_disabled", about)
+        if person is None and issuer.within_person:
+            raise _refused("person_unknown", about)
     identity = _identity(issuer, subject, claims, about, address)
     named = str(person) if person else _name(issuer, claims) or for_subject
     return Proven(
@@ -129,6 +134,15 @@ def prove(text: str, *, address: str | None) -> Proven:
         acts_for=named[:200] if for_subject else None,
         person=person,
     )
+
+
+def _person(issuer: Issuer, subject: str) -> User | None:
+    """Whom a subject names here: by a sign-in, or by the directory that sends this issuer's people,
+    who may never have signed in. A disabled one before another: unknown means no.
+    """
+    by_sign_in = Q(identities__issuer=issuer.issuer, identities__subject=subject)
+    by_directory = Q(provisioned__directory__issuer=issuer.issuer, provisioned__external_id=subject)
+    return User.objects.filter(by_sign_in | by_directory).order_by("is_active").first()
 
 
 def actor(issuer: Issuer, claims: Mapping[str, Any]) -> tuple[str, str]:

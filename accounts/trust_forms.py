@@ -10,10 +10,10 @@ from django.core.exceptions import ValidationError
 
 from accounts.mapping import Condition, Operator, RoleAt, Source
 from accounts.models import Issuer, IssuerKind, MappingRule, Team, User
-from accounts.models.issuers import LONGEST_SUBJECT
+from accounts.models.issuers import LONGEST_SUBJECT, SESSION_HOURS
 from accounts.principal import Role
 from accounts.seams import ConnectionName
-from accounts.services.issuers import DEFAULT_ALGORITHMS
+from accounts.services.issuers import DEFAULT_ALGORITHMS, LONGEST_SESSION
 from accounts.services.mapping import rule_of
 from accounts.signed import ALGORITHMS
 from hoopweb.lib.errors import InvalidRequest
@@ -102,6 +102,20 @@ class IssuerForm(forms.Form):
         widget=_line(),
         help_text="Shown when an agent acts for a person who has no account here.",
     )
+    session_hours = forms.IntegerField(
+        label="Hours that a driver's session lasts",
+        initial=SESSION_HOURS,
+        min_value=0,
+        max_value=LONGEST_SESSION,
+        help_text="A driver logs in with a token once. So long after that it has to log in again, "
+        "with a fresh one; what waits for a reviewer is not cut off. 0: as long as the token.",
+    )
+    within_person = forms.BooleanField(
+        label="Within the person's own access",
+        required=False,
+        help_text="What an agent does for a person then needs that person's access to the "
+        "connection too, and tokens for people whom Hoopweb does not know are refused.",
+    )
 
     def __init__(self, *args: Any, fixed: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -110,8 +124,11 @@ class IssuerForm(forms.Form):
 
     @staticmethod
     def initial_of(row: Issuer) -> dict[str, Any]:
-        names = ("name", "jwks_url", "authority", "algorithms", "subject_claim", "groups_claim")
-        return {name: getattr(row, name) for name in (*names, "name_claim")} | {
+        names = (
+            "name", "jwks_url", "authority", "algorithms", "subject_claim", "groups_claim",
+            "name_claim", "session_hours", "within_person",
+        )  # fmt: skip
+        return {name: getattr(row, name) for name in names} | {
             "audiences": "\n".join(row.audiences),
             "given_keys": json.dumps({"keys": row.given_keys}, indent=1) if row.given_keys else "",
         }

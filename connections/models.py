@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.principal import Principal, PrincipalKind, Role
 from connections.policy import types as policy
 from hoopweb.lib.fields import EncryptedTextField
@@ -43,7 +44,10 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         return self if scope.everywhere else self.filter(pk__in=scope.connections)
 
     def usable_by(self, principal: Principal) -> "ConnectionQuerySet":
-        """Those through which this principal may send a statement now."""
+        """Those through which this principal may send a statement now.
+
+        What an agent does for a person may need that person's own access too: then of both.
+        """
         now = timezone.now()
         holder = (
             Q(access__agent_id=principal.id)
@@ -58,6 +62,13 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         ).distinct()
         if principal.token_connections is not None:
             found = found.filter(pk__in=principal.token_connections)
+        if principal.within_person:
+            behind = principal.on_behalf_of_id
+            person = User.objects.filter(pk=behind, is_active=True).first() if behind else None
+            if person is None:
+                return self.none()
+            theirs = Connection.objects.usable_by(person.as_principal())
+            found = found.filter(pk__in=theirs.values("pk"))
         return found
 
     def _open_to(self, person: Any) -> models.QuerySet[Any]:

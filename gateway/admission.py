@@ -50,7 +50,7 @@ def _by_identity(session: WireSession, address: str | None) -> Principal | None:
         return None
     identity = (
         AgentIdentity.objects.standing()
-        .select_related("agent__owner")
+        .select_related("agent__owner", "issuer")
         .filter(pk=kept["token"], agent_id=session.principal_id)
         .first()
     )
@@ -59,6 +59,7 @@ def _by_identity(session: WireSession, address: str | None) -> Principal | None:
     principal = identity.agent.as_principal(
         on_behalf_of=kept.get("on_behalf_of"),
         on_behalf_of_id=UUID(behind) if behind else None,
+        within_person=bool(behind) and identity.issuer.within_person,
         address=address,
     )
     scopes = kept.get("scopes")

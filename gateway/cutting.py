@@ -45,16 +45,23 @@ def cut(change: Change) -> int:
         | Q(pk__in=WireSession.objects.filter(agent_token_id__in=tokens).values("recording_id"))
     )
     done += sum(_end(each, standing.TOKEN_REVOKED) for each in by_token.distinct())
-    concerned = sessions.filter(
-        Q(principal_id__in=holders) | Q(connection_id__in=change.connections)
+    people = [str(each) for each in change.people]
+    concerned = Q(principal_id__in=holders) | Q(connection_id__in=change.connections)
+    drivers = _delegated().filter(
+        concerned | Q(principal__on_behalf_of_id__in=people), recording__in=sessions
     )
-    return done + _end_all(concerned)
+    acting = sessions.filter(
+        Q(statements__principal__on_behalf_of_id__in=people) | Q(pk__in=drivers.values("recording"))
+    )
+    done += _end_delegated(acting.distinct())
+    return done + _end_all(sessions.filter(concerned))
 
 
 def cut_lost() -> int:
     """What a lost word left open: everything that is open is looked at. Returns how many ended."""
     done = sum(_cut_statement(each, ()) for each in Statement.objects.unfinished())
-    return done + _end_all(Session.objects.open())
+    drivers = Session.objects.open().filter(pk__in=_delegated().values("recording"))
+    return done + _end_delegated(drivers) + _end_all(Session.objects.open())
 
 
 def end_after(statement_id: uuid.UUID) -> None:
@@ -77,6 +84,16 @@ def _cut_statement(statement: Statement, grants: Collection[uuid.UUID]) -> bool:
     except (Conflict, IllegalTransition):
         return False  # it has just moved on; what comes next asks again
     return True
+
+
+def _delegated() -> QuerySet[WireSession]:
+    """Drivers' open sessions in which an agent acts for a person who is known here."""
+    return WireSession.objects.filter(ended_at=None).exclude(principal__on_behalf_of_id=None)
+
+
+def _end_delegated(sessions: QuerySet[Session]) -> int:
+    found = ((each, standing.delegation_ended(each)) for each in sessions)
+    return sum(_end(each, why) for each, why in found if why is not None)
 
 
 def _end_all(sessions: QuerySet[Session]) -> int:

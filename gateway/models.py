@@ -198,6 +198,8 @@ class WireSession(models.Model):
     old_until = models.DateTimeField(null=True)
     master_digest = models.CharField(max_length=64, unique=True)
     master_until = models.DateTimeField()
+    # How long the login with a provider's token counts; None: what it was opened with is asked.
+    login_until = models.DateTimeField(null=True)
 
     connection = models.ForeignKey(Connection, models.PROTECT, related_name="wire_sessions")
     recording = models.ForeignKey(Session, models.PROTECT, related_name="+")

@@ -120,6 +120,10 @@ def digest(sql_sent: str, statement: Statement) -> str:
         "connection": str(connection.pk),
         **place,
     }
+    # For whom: what somebody approved for one person is not approved for the next.
+    kept = statement.principal
+    if behind := kept.get("on_behalf_of_id") or kept.get("on_behalf_of"):
+        bound["on_behalf_of"] = behind
     if statement.describe_only:
         bound["describe_only"] = True
     return sha256_of(bound)

@@ -4,11 +4,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from accounts.authentication import was_revoked
+from accounts.authentication import stays_within_person, was_revoked
 from accounts.models import Agent, User
 from accounts.principal import PrincipalKind
 from connections.models import Connection
-from gateway.models import Statement
+from gateway.models import Statement, WireSession
 from recordings.models import Session
 
 AGENT_DISABLED = "The agent that sent this was disabled."
@@ -30,8 +30,18 @@ def ended(statement: Statement) -> str | None:
 
 
 def session_ended(session: Session) -> str | None:
-    """The same for a session."""
+    """The same for a session, whoever it is for."""
     return _ended(session.principal_kind, session.principal_id, session.connection_id, {})
+
+
+def delegation_ended(session: Session) -> str | None:
+    """The same for a session in which an agent acts for a person who is known here."""
+    kept = (
+        WireSession.objects.filter(recording=session).values_list("principal", flat=True).last()
+        or Statement.objects.filter(session=session).values_list("principal", flat=True).first()
+        or {}
+    )
+    return _ended(session.principal_kind, session.principal_id, session.connection_id, kept)
 
 
 def _ended(
@@ -48,11 +58,16 @@ def _ended(
             return BEHIND_DISABLED
         # One that has run out took its statements in while it was good; one that was revoked
         # may never have been in the right hands.
-        if was_revoked(kept.get("token", "")):
+        token = kept.get("token", "")
+        if was_revoked(token):
             return TOKEN_REVOKED
         bound = kept.get("token_connections")
         limited = None if bound is None else [uuid.UUID(each) for each in bound]
-        principal = agent.as_principal(connections=limited)
+        principal = agent.as_principal(
+            connections=limited,
+            on_behalf_of_id=uuid.UUID(behind) if behind else None,
+            within_person=bool(behind) and stays_within_person(token),
+        )
     else:
         person = User.objects.filter(pk=holder_id, is_active=True).first()
         if person is None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.principal import Principal
 from connections.models import Connection
 from connections.upstream.types import UpstreamSession
-from gateway import contexts, records
+from gateway import contexts, logins, records
 from gateway.models import Statement, WireSession
 from gateway.states import StatementState
 from hoopweb.lib.errors import Conflict
@@ -66,6 +66,7 @@ def open_session(
     *,
     principal: Principal,
     agent_token_id: UUID | None,
+    login_until: datetime | None = None,
     connection: Connection,
     client: str,
     client_version: str,
@@ -73,7 +74,7 @@ def open_session(
     query_tag: str,
     upstream: UpstreamSession,
 ) -> tuple[WireSession, Tokens]:
-    """Keep a login, and begin its recording."""
+    """Keep a login, which counts until ``login_until``, and begin its recording."""
     now = timezone.now()
     tokens = Tokens(_new("s"), _new("m"))
     name = f"{client} {client_version}".strip()
@@ -83,6 +84,7 @@ def open_session(
         token_until=now + TOKEN_LIFE,
         master_digest=digest_of(tokens.master),
         master_until=now + MASTER_LIFE,
+        login_until=login_until,
         connection=connection,
         recording=recording,
         principal_id=principal.id,
@@ -115,7 +117,7 @@ def open_recording(*, principal: Principal, connection: Connection, client: str)
 
 
 def find(token: str) -> WireSession:
-    """The live session of a token. Raises TokenExpired or SessionOver."""
+    """The live session of a token. Raises TokenExpired, SessionOver or LoginOver."""
     digest = digest_of(token)
     session = (
         WireSession.objects.select_related("recording")
@@ -130,6 +132,7 @@ def find(token: str) -> WireSession:
     now = timezone.now()
     if until is None or until <= now:
         raise TokenExpired
+    logins.need(session)
     if session.token_until - now < TOKEN_LIFE - _SLIDE:
         _slide(session, now)
     return session
@@ -151,7 +154,7 @@ def seen(session: WireSession) -> None:
 
 @transaction.atomic
 def renew(master: str) -> tuple[WireSession, str]:
-    """A new session token for the master token. Raises TokenExpired or SessionOver."""
+    """A new session token for the master token. Raises TokenExpired, SessionOver or LoginOver."""
     session = (
         WireSession.objects.select_for_update().filter(master_digest=digest_of(master)).first()
     )
@@ -160,6 +163,7 @@ def renew(master: str) -> tuple[WireSession, str]:
         raise TokenExpired
     if session.ended_at is not None:
         raise SessionOver("This session has ended. Connect again.")
+    logins.need(session)
     token = _new("s")
     session.old_digest, session.old_until = session.token_digest, now + _GRACE
     session.token_digest = digest_of(token)
@@ -274,7 +278,8 @@ def over() -> list[UUID]:
     """Sessions that no driver can go on with, and that are still open here or at Snowflake."""
     expired = Q(ended_at=None, master_until__lt=timezone.now())
     cut = Q(ended_at__isnull=False) & ~Q(upstream="")
-    return list(WireSession.objects.filter(expired | cut).values_list("pk", flat=True))
+    found = WireSession.objects.filter(expired | cut | Q(pk__in=logins.over().values("pk")))
+    return list(found.values_list("pk", flat=True))
 
 
 def abandoned() -> list[UUID]:

@@ -1,6 +1,7 @@
 """Who may vouch for agents, and as whom each knows them."""
 
 import uuid
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
@@ -10,6 +11,7 @@ from accounts.models.people import Agent
 from accounts.signed import ALGORITHMS
 
 LONGEST_SUBJECT = 500
+SESSION_HOURS = 4
 
 
 class IssuerKind(models.TextChoices):
@@ -46,6 +48,13 @@ class Issuer(models.Model):
     given_keys = models.JSONField(default=list, blank=True)
     # PEM of the authority that signed the certificate of ``jwks_url``; empty: the public ones.
     authority = models.TextField(blank=True)
+    # How long a driver that logged in with one of its tokens may go on, from the login; 0: for as
+    # long as the token itself. The database fills it in for an older version that still writes.
+    session_hours = models.PositiveSmallIntegerField(
+        default=SESSION_HOURS, db_default=SESSION_HOURS
+    )
+    # What an agent does for a person needs that person's own access too.
+    within_person = models.BooleanField(default=False, db_default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -66,6 +75,12 @@ class Issuer(models.Model):
     def allowed(self) -> frozenset[str]:
         """The algorithms of its list that prove anything."""
         return frozenset(self.algorithms) & frozenset(ALGORITHMS)
+
+    def session_until(self, expires_at: datetime) -> datetime:
+        """Until when a session may last that begins now by a token that ends at ``expires_at``."""
+        if not self.session_hours:
+            return expires_at
+        return timezone.now() + timedelta(hours=self.session_hours)
 
 
 class AgentIdentityQuerySet(models.QuerySet["AgentIdentity"]):

@@ -224,6 +224,7 @@ class Agent(models.Model):
         connections: Iterable[uuid.UUID] | None = None,
         on_behalf_of: str | None = None,
         on_behalf_of_id: uuid.UUID | None = None,
+        within_person: bool = False,
         address: str | None = None,
     ) -> Principal:
         return Principal(
@@ -234,6 +235,7 @@ class Agent(models.Model):
             owner_id=self.owner_id,
             on_behalf_of=on_behalf_of or str(self.owner),
             on_behalf_of_id=on_behalf_of_id,
+            within_person=within_person,
             token_connections=None if connections is None else frozenset(connections),
             address=address,
         )

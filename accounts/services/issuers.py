@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import fetching
 from accounts.models import Issuer, IssuerKind, User
+from accounts.models.issuers import SESSION_HOURS
 from accounts.services import issuer_keys
 from accounts.services.acting import actor_of, need_admin
 from accounts.signals import announce
@@ -18,10 +19,12 @@ from recordings.services import audit
 
 DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256")
 _MOST_AUDIENCES = 20
+# Hours: as long as a token itself may live.
+LONGEST_SESSION = 24
 # What decides which tokens are believed; names and switches aside.
 _SAID = (
     "name", "kind", "issuer", "audiences", "algorithms", "subject_claim", "groups_claim",
-    "name_claim", "jwks_url",
+    "name_claim", "jwks_url", "session_hours", "within_person",
 )  # fmt: skip
 
 
@@ -39,6 +42,8 @@ def create_issuer(
     jwks_url: str = "",
     given_keys: Any = None,
     authority: str = "",
+    session_hours: int = SESSION_HOURS,
+    within_person: bool = False,
     address: str | None = None,
 ) -> Issuer:
     """Somebody whose tokens are believed from now on. ``given_keys`` is a JWK set, or nothing.
@@ -59,6 +64,8 @@ def create_issuer(
         jwks_url=jwks_url,
         given_keys=given_keys,
         authority=authority,
+        session_hours=session_hours,
+        within_person=within_person,
     )
     if not issuer.isprintable() or not issuer.strip():
         raise InvalidRequest("Write the issuer as the tokens' iss has it.", field="issuer")
@@ -91,6 +98,8 @@ def update_issuer(
             row.fetched_keys, row.fetched_at, row.fetch_error = [], None, ""
             row.asked_at = row.asked_for_unknown_at = None
             row.save()
+            if row.within_person and not before["within_person"]:
+                announce(agents=row.identities.values_list("agent", flat=True))
             _record("issuer-changed", row, by, address, before=before)
     except IntegrityError as error:
         raise Conflict("There is an issuer of this name already.", field="name") from error
@@ -144,6 +153,10 @@ def _fill(row: Issuer, *, given_keys: Any = None, **changed: Any) -> None:
         raise InvalidRequest(
             f"Choose from {', '.join(ALGORITHMS)}. Shared secrets prove nothing here.",
             field="algorithms",
+        )
+    if not 0 <= row.session_hours <= LONGEST_SESSION:
+        raise InvalidRequest(
+            f"A driver's session lasts for {LONGEST_SESSION} hours at most.", field="session_hours"
         )
     if not row.subject_claim:
         raise InvalidRequest("Name the claim that says who the agent is.", field="subject_claim")

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from accounts.principal import Principal
 from connections.sql import guard
-from gateway import admission, wire_batches, wire_sessions
+from gateway import admission, logins, wire_batches, wire_sessions
 from gateway.models import Statement, WireBatch, WireSession
 from gateway.snowflake import answers, part_binds, prompts, replies, running, waiting
 from gateway.snowflake.errors import CANCELLED, CANCELLED_STATE, Refusal, refusal_for
@@ -70,6 +70,7 @@ async def query(ask: "Ask") -> Response:
 def _begin(ask: "Ask") -> _Begun:
     session = wire_sessions.find(ask.token)
     principal = admission.admit(session, ask.address)
+    logins.need_to_begin(session, "", ask.request_id)
     parts = tuple(guard.split(ask.sql))
     wanted = str(ask.parameters[_COUNT])
     if wanted != "0" and wanted != str(len(parts)):

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway import wire_sessions
+from gateway import logins, wire_sessions
 from gateway.snowflake import replies
 from gateway.snowflake.bodies import address_of, token_of
 from gateway.snowflake.errors import Refusal
@@ -24,7 +24,7 @@ async def refuse(request: Request, _: Exception) -> Response:
 def _record(token: str, method: str, path: str, address: str | None) -> None:
     try:
         session = wire_sessions.find(token)
-    except (wire_sessions.TokenExpired, wire_sessions.SessionOver):
+    except (wire_sessions.TokenExpired, wire_sessions.SessionOver, logins.LoginOver):
         return
     kept = session.principal
     audit(

@@ -3,7 +3,7 @@
 Drivers show ``message`` to whoever runs them; HTTP statuses other than 200 lose it.
 """
 
-from gateway import wire_sessions
+from gateway import logins, wire_sessions
 from gateway.claiming import BY_SENDER
 from gateway.models import Statement
 from gateway.states import StatementState
@@ -49,6 +49,8 @@ def refusal_of(error: Exception) -> Refusal | None:
         return error
     if isinstance(error, wire_sessions.TokenExpired):
         return Refusal(EXPIRED, "The session token has expired. Renew it.", "08001")
+    if isinstance(error, logins.LoginOver):
+        return Refusal(MASTER_EXPIRED, str(error), "08001")
     if isinstance(error, wire_sessions.SessionOver):
         return Refusal(OVER, str(error), "08003")
     if not isinstance(error, HoopwebError):

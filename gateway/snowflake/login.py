@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID
 
 import structlog
 from django.utils import timezone
@@ -12,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.authentication import authenticate_bearer
-from accounts.bearer import BearerRefused
+from accounts.bearer import Bearer, BearerRefused
 from accounts.principal import Principal
 from connections import services as connections
 from connections.judge import SessionContext, judge
@@ -20,7 +19,7 @@ from connections.models import Connection
 from connections.policy.types import Effect, Subject
 from connections.upstream.errors import UpstreamError, UpstreamUnreachable
 from connections.upstream.types import Target, UpstreamSession
-from gateway import contexts, wire_sessions
+from gateway import contexts, logins, wire_sessions
 from gateway.snowflake import parameters, replies, upstreams
 from gateway.snowflake.bodies import address_of, body_of
 from gateway.snowflake.errors import NOT_PERMITTED, Refusal
@@ -79,8 +78,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class _Admitted:
-    principal: Principal
-    agent_token_id: UUID | None
+    bearer: Bearer
     connection: Connection
     target: Target
     query_tag: str
@@ -113,7 +111,8 @@ async def sign_on(request: Request) -> Response:
 
 
 def _admit(ask: Ask) -> _Admitted:
-    principal, token_id = _who(ask)
+    bearer = _who(ask)
+    principal = bearer.principal
     connection = _connection(ask, principal)
     subject = Subject(
         kind=str(principal.kind),
@@ -140,10 +139,10 @@ def _admit(ask: Ask) -> _Admitted:
         session_parameters=given,
     )
     tag = str(parameters.named(ask.parameters, "QUERY_TAG") or "")
-    return _Admitted(principal, token_id, connection, target, tag)
+    return _Admitted(bearer, connection, target, tag)
 
 
-def _who(ask: Ask) -> tuple[Principal, UUID | None]:
+def _who(ask: Ask) -> Bearer:
     if ask.authenticator not in {"OAUTH", "PROGRAMMATIC_ACCESS_TOKEN", "SNOWFLAKE"}:
         raise Refusal(
             "390100",
@@ -152,11 +151,10 @@ def _who(ask: Ask) -> tuple[Principal, UUID | None]:
             "28000",
         )
     try:
-        bearer = authenticate_bearer(ask.secret, door=wire_sessions.DOOR, address=ask.address)
+        return authenticate_bearer(ask.secret, door=wire_sessions.DOOR, address=ask.address)
     except BearerRefused as error:
         code = _BAD_CREDENTIAL.get(ask.authenticator, "390100")
         raise Refusal(code, error.detail, "28000") from error
-    return bearer.principal, bearer.token_id
 
 
 def _connection(ask: Ask, principal: Principal) -> Connection:
@@ -253,8 +251,9 @@ def _open(
 ) -> tuple[Any, wire_sessions.Tokens]:
     context = {name: getattr(upstream, name) for name in contexts.PLACES}
     return wire_sessions.open_session(
-        principal=admitted.principal,
-        agent_token_id=admitted.agent_token_id,
+        principal=admitted.bearer.principal,
+        agent_token_id=admitted.bearer.token_id,
+        login_until=admitted.bearer.session_until,
         connection=admitted.connection,
         client=ask.client,
         client_version=ask.client_version,
@@ -270,8 +269,8 @@ def _said(
     return {
         "token": tokens.session,
         "masterToken": tokens.master,
-        "validityInSeconds": int(wire_sessions.TOKEN_LIFE.total_seconds()),
-        "masterValidityInSeconds": int(wire_sessions.MASTER_LIFE.total_seconds()),
+        "validityInSeconds": logins.left(session, wire_sessions.TOKEN_LIFE),
+        "masterValidityInSeconds": logins.left(session, wire_sessions.MASTER_LIFE),
         "sessionId": session.number,
         "displayUserName": session.principal["name"],
         "serverVersion": SERVER_VERSION,

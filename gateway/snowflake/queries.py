@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from accounts.principal import Principal
-from gateway import admission, contexts, pipeline, wire_sessions
+from gateway import admission, contexts, logins, pipeline, wire_sessions
 from gateway.claiming import WORKER
 from gateway.models import Statement, WireSession
 from gateway.requests import StatementRequest
@@ -117,6 +117,7 @@ def take(ask: Ask) -> Taken:
     """From the request to a judged and recorded statement: everything before Snowflake."""
     session = wire_sessions.find(ask.token)
     principal = admission.admit(session, ask.address)
+    logins.need_to_begin(session, request_name(session, ask.request_id), ask.request_id)
     return take_one(ask, session, principal, sql=ask.sql, request_id=ask.request_id)
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from accounts.principal import Principal
 from connections.upstream.types import Target, UpstreamSession
-from gateway import admission, kept, services, wire_sessions
+from gateway import admission, kept, logins, services, wire_sessions
 from gateway.models import WireSession
 from gateway.snowflake import replies, upstreams
 from gateway.snowflake.bodies import address_of, body_of, token_of
@@ -34,8 +34,8 @@ async def renew(request: Request) -> Response:
             "sessionToken": token,
             "masterToken": master,
             "sessionId": session.number,
-            "validityInSecondsST": int(wire_sessions.TOKEN_LIFE.total_seconds()),
-            "validityInSecondsMT": int(wire_sessions.MASTER_LIFE.total_seconds()),
+            "validityInSecondsST": logins.left(session, wire_sessions.TOKEN_LIFE),
+            "validityInSecondsMT": logins.left(session, wire_sessions.MASTER_LIFE),
         }
     )
 
@@ -73,7 +73,7 @@ async def log_out(request: Request) -> Response:
 def _end(token: str, address: str | None) -> tuple[UUID, Target, UpstreamSession] | None:
     try:
         session = wire_sessions.find(token)
-    except wire_sessions.SessionOver:
+    except (wire_sessions.SessionOver, logins.LoginOver):
         return None
     principal = admission.admit(session, address)
     withdraw_waiting(session, principal)

@@ -134,6 +134,7 @@ def posted_issuer(**changed):
         "subject_claim": "sub",
         "groups_claim": "groups",
         "name_claim": "name",
+        "session_hours": "8",
         **changed,
     }
 
@@ -144,6 +145,7 @@ def test_an_issuer_is_set_up_changed_switched_and_deleted(ada):
     row = Issuer.objects.get()
     assert row.audiences == ["hoopweb", "https://hoopweb.example.com"]
     assert (last().action, last().after["algorithms"]) == ("issuer-created", ["RS256"])
+    assert (last().after["session_hours"], last().after["within_person"]) == (8, False)
     page = ada.get(address("issuer", row.pk)).content.decode()
     assert "Nobody yet: its tokens are refused" in page
     changed = posted_issuer(name="Renamed", issuer="https://evil.example.com", audiences="other")
@@ -168,6 +170,8 @@ def test_an_issuer_is_set_up_changed_switched_and_deleted(ada):
         ({"audiences": " \n "}, "audiences"),
         ({"algorithms": ["HS256"]}, "algorithms"),
         ({"algorithms": []}, "algorithms"),
+        ({"session_hours": "25"}, "session_hours"),
+        ({"session_hours": ""}, "session_hours"),
         ({"subject_claim": ""}, "subject_claim"),
         ({"authority": "no certificate"}, "authority"),
         ({"given_keys": "{"}, "given_keys"),
