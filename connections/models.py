@@ -105,7 +105,7 @@ class Connection(models.Model):
     is_active = models.BooleanField(default=True)
     # Counts every change of the settings above, so that two people editing notice each other.
     revision = models.PositiveIntegerField(default=1)
-    # Counts every change of rules and protections; PolicyRevision keeps what it was.
+    # Counts every change of rules, protections and detectors; PolicyRevision keeps what it was.
     policy_revision = models.PositiveIntegerField(default=0)
     catalogue_version = models.PositiveIntegerField(default=0)
     mask_salt = EncryptedTextField(default=new_salt, editable=False)
@@ -387,8 +387,40 @@ class Protection(models.Model):
         )
 
 
+class Detector(models.Model):
+    """What an admin chose for a detector of results: the action of one that is built in, or a
+    pattern of their own. Without a row a built-in detector masks.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="detectors")
+    name = models.SlugField(max_length=41)
+    # Empty for those built in, which have their own.
+    label = models.CharField(max_length=80, blank=True)
+    pattern = models.CharField(max_length=500, blank=True)
+    action = models.CharField(
+        max_length=5, default="mask", choices=[(a, a) for a in ("mask", "alert", "off")]
+    )
+    revision = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "name"], name="detector_once"),
+            models.CheckConstraint(
+                condition=Q(action__in=["mask", "alert", "off"]), name="detector_action_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def as_value(self) -> policy.DetectorSetting:
+        return policy.DetectorSetting(self.name, self.action, self.label, self.pattern)
+
+
 class PolicyRevision(models.Model):
-    """Rules and protections as they stood after one change: who, when, what, and the way back."""
+    """The policy as it stood after one change: who, when, what, and the way back."""
 
     id = models.BigAutoField(primary_key=True)
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="policy_revisions")
@@ -396,7 +428,7 @@ class PolicyRevision(models.Model):
     at = models.DateTimeField(default=timezone.now)
     by = models.JSONField(default=dict)
     summary = models.CharField(max_length=300)
-    # All rules and all protections, as connections.services.revisions writes them.
+    # All of them, as connections.services.revisions writes them.
     content = models.JSONField(default=dict)
 
     class Meta:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar
 from uuid import UUID
@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from connections.masking.apply import scan_text
+from connections.masking.detectors import Detector
 from connections.services import protect_copies
 from connections.upstream.binds import to_bindings
 from connections.upstream.client import SnowflakeSession
@@ -30,7 +31,7 @@ from gateway import contexts, kept, upstream, waiting, wire_sessions
 from gateway.claiming import SYSTEM, WORKER, claim
 from gateway.models import Statement
 from gateway.moves import lock, move
-from gateway.results import MEDIA_TYPE, MaskedResult, masked
+from gateway.results import MEDIA_TYPE, MaskedResult, detectors_of, masked
 from gateway.states import TRANSITIONS, StatementState
 from hoopweb.metrics import RECORD_SECONDS, UPSTREAM_SECONDS
 from recordings import services as recordings
@@ -119,9 +120,9 @@ class Outcome:
         self.query_id = query_id or (result.query_id if result else "")
 
 
-def failed(error: UpstreamError) -> Outcome:
+def failed(error: UpstreamError, detectors: Sequence[Detector]) -> Outcome:
     """Snowflake's own refusal; its words pass the detectors like rows do."""
-    text, _ = scan_text(error.message)
+    text, _ = scan_text(error.message, detectors)
     return Outcome(
         StatementState.FAILED,
         code=error.code,
@@ -134,16 +135,17 @@ def failed(error: UpstreamError) -> Outcome:
 def _send(statement: Statement, beat: _Heartbeat) -> Outcome:
     started = time.perf_counter()
     try:
+        detectors = detectors_of(statement)
         result = upstream.run(_run(statement, beat))
         return Outcome(
             StatementState.SUCCEEDED,
-            result=masked(result, masked_outputs=statement.masked_outputs),
+            result=masked(result, masked_outputs=statement.masked_outputs, detectors=detectors),
             places={name: getattr(result, name) for name in contexts.PLACES},
         )
     except _CancelledError:
         return Outcome(StatementState.CANCELLED, code="000604", text="The statement was cancelled.")
     except UpstreamError as error:
-        return failed(error)
+        return failed(error, detectors)
     except UpstreamUnreachable as error:
         text, _ = scan_text(f"Snowflake could not be reached, so nothing ran: {error}")
         return Outcome(StatementState.FAILED, code="unreachable", text=text)

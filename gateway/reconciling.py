@@ -1,5 +1,6 @@
 """Statements whose fate nobody here knows: Snowflake is asked; nothing is ever run again."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from connections.masking.detectors import Detector
 from connections.models import Connection
 from connections.upstream.client import SnowflakeSession
 from connections.upstream.errors import OutcomeUnknown, UpstreamError, UpstreamFailure
@@ -17,7 +19,7 @@ from gateway.claiming import SYSTEM
 from gateway.execution import Outcome, failed, record_outcome, tag_of
 from gateway.models import Statement
 from gateway.moves import lock, move
-from gateway.results import masked
+from gateway.results import detectors_of, masked
 from gateway.states import StatementState
 from hoopweb.lib.errors import HoopwebError
 from recordings import services as recordings
@@ -67,7 +69,8 @@ def reconcile(statement_id: UUID) -> None:
     )
     try:
         target = upstream.target_of(statement.connection)
-        outcome = upstream.run(_ask(statement, upstream.key_of(statement.connection), target))
+        key = upstream.key_of(statement.connection)
+        outcome = upstream.run(_ask(statement, key, target, detectors_of(statement)))
     except (UpstreamFailure, HoopwebError) as error:
         log.warning("not_reconciled", error=type(error).__name__)
         return
@@ -75,7 +78,9 @@ def reconcile(statement_id: UUID) -> None:
         record_outcome(statement_id, outcome, reconciled="Snowflake's own query history answered.")
 
 
-async def _ask(statement: Statement, key: str, target: Target) -> Outcome | None:
+async def _ask(
+    statement: Statement, key: str, target: Target, detectors: Sequence[Detector]
+) -> Outcome | None:
     """What Snowflake says; None while it is still at it, or may yet receive the statement."""
     warm = await upstream.pool.take(key, target, fresh=True)
     try:
@@ -83,7 +88,7 @@ async def _ask(statement: Statement, key: str, target: Target) -> Outcome | None
             tag=tag_of(statement), request_id=str(statement.pk), since=statement.started_at
         )
         if found.state == FoundState.SUCCEEDED and found.query_id:
-            return await _fetch(statement, warm.session, found.query_id)
+            return await _fetch(statement, warm.session, found.query_id, detectors)
         if found.state == FoundState.FAILED:
             return failed(
                 UpstreamError(
@@ -91,7 +96,8 @@ async def _ask(statement: Statement, key: str, target: Target) -> Outcome | None
                     None,
                     found.error_message or "Snowflake says that it failed.",
                     found.query_id,
-                )
+                ),
+                detectors,
             )
         if found.state == FoundState.NOT_FOUND and _had_time(statement):
             return Outcome(
@@ -105,7 +111,9 @@ async def _ask(statement: Statement, key: str, target: Target) -> Outcome | None
         await upstream.pool.drop(warm)
 
 
-async def _fetch(statement: Statement, session: SnowflakeSession, query_id: str) -> Outcome:
+async def _fetch(
+    statement: Statement, session: SnowflakeSession, query_id: str, detectors: Sequence[Detector]
+) -> Outcome:
     """The rows of a statement that succeeded; without them when Snowflake no longer has them."""
     try:
         result = await session.result(
@@ -120,7 +128,8 @@ async def _fetch(statement: Statement, session: SnowflakeSession, query_id: str)
             text="It succeeded, but its rows can no longer be fetched. Read them again if needed.",
         )
     return Outcome(
-        StatementState.SUCCEEDED, result=masked(result, masked_outputs=statement.masked_outputs)
+        StatementState.SUCCEEDED,
+        result=masked(result, masked_outputs=statement.masked_outputs, detectors=detectors),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from connections.masking.apply import scan
-from connections.masking.detectors import Finding
+from connections.masking.detectors import Detector, Finding
+from connections.services import detectors_for
 from connections.upstream.types import QueryResult, ResultColumn
 from gateway.models import Statement
 from hoopweb.lib.errors import Conflict, ErrorCode, HoopwebError
@@ -51,9 +52,16 @@ class MaskedResult:
         return sink.getvalue()
 
 
-def masked(result: QueryResult, *, masked_outputs: list[int]) -> MaskedResult:
+def detectors_of(statement: Statement) -> tuple[Detector, ...]:
+    """What looks at the rows and error texts of a statement."""
+    return detectors_for(statement.connection, judged=statement.policy_revision)
+
+
+def masked(
+    result: QueryResult, *, masked_outputs: list[int], detectors: Sequence[Detector]
+) -> MaskedResult:
     """Run the detectors over what came back; the second layer behind masks at the source."""
-    table, findings = scan(result.table)
+    table, findings = scan(result.table, detectors)
     return described(
         table,
         result.table.schema.names,

@@ -36,7 +36,9 @@ def keep(statement: Statement, parts: dict[str, Any]) -> tuple[UUID, str]:
 def find(result_id: UUID, key: str) -> WireResult | None:
     """The parts behind an id, for whoever has their secret; None for anyone else."""
     row = (
-        WireResult.objects.select_related("statement__wire_session__recording")
+        WireResult.objects.select_related(
+            "statement__connection", "statement__wire_session__recording"
+        )
         .filter(pk=result_id, expires_at__gt=timezone.now())
         .first()
     )

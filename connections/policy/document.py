@@ -1,4 +1,4 @@
-"""``policy.yaml``: rules and protections as one versioned text that round-trips."""
+"""``policy.yaml``: rules, protections and detectors as one versioned text that round-trips."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from connections.policy.matching import KEYS
-from connections.policy.types import Effect, Protection, ReviewTerms, Rule
+from connections.policy.types import DetectorSetting, Effect, Protection, ReviewTerms, Rule
 
 VERSION = 1
 
@@ -16,6 +16,7 @@ _TERMS = frozenset({"reviewers", "votes", "expires_minutes"})
 _PROTECTION = frozenset(
     {"id", "strategy", "database", "schema", "table", "column", "tag", "options", "enabled"}
 )
+_DETECTOR = frozenset({"name", "action", "label", "pattern"})
 
 
 class DocumentError(ValueError):
@@ -24,10 +25,15 @@ class DocumentError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """All rules and protections of one connection."""
+    """All rules and protections of one connection, and what is chosen for its detectors.
+
+    ``detectors`` is None where the text does not speak of them, which is not the same as none:
+    each detector that is built in masks unless it is named.
+    """
 
     rules: tuple[Rule, ...] = ()
     protections: tuple[Protection, ...] = ()
+    detectors: tuple[DetectorSetting, ...] | None = None
 
 
 def load(text: str) -> Document:
@@ -36,7 +42,9 @@ def load(text: str) -> Document:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise DocumentError(f"This is not YAML: {error}") from error
-    top = _mapping(data, "the document", frozenset({"version", "rules", "protections"}))
+    top = _mapping(
+        data, "the document", frozenset({"version", "rules", "protections", "detectors"})
+    )
     if top.get("version") != VERSION:
         raise DocumentError(f"version must be {VERSION}.")
     rules = tuple(
@@ -48,16 +56,25 @@ def load(text: str) -> Document:
     )
     _unique((r.id for r in rules), "rules")
     _unique((p.id for p in protections), "protections")
-    return Document(rules, protections)
+    if "detectors" not in top:
+        return Document(rules, protections)
+    detectors = tuple(
+        _detector(item, f"detectors[{i}]")
+        for i, item in enumerate(_list(top["detectors"], "detectors"))
+    )
+    _unique((d.name for d in detectors), "detectors")
+    return Document(rules, protections, detectors)
 
 
 def dump(document: Document) -> str:
     """Write a policy such that ``load`` gives it back; what is default is left out."""
-    data = {
+    data: dict[str, Any] = {
         "version": VERSION,
         "rules": [_plain_rule(r) for r in document.rules],
         "protections": [_plain_protection(p) for p in document.protections],
     }
+    if document.detectors is not None:
+        data["detectors"] = [_plain_detector(d) for d in document.detectors]
     text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
     return text
 
@@ -106,6 +123,19 @@ def _protection(item: object, place: str) -> Protection:
     )
 
 
+def _detector(item: object, place: str) -> DetectorSetting:
+    data = _mapping(item, place, _DETECTOR)
+    # YAML reads a bare off as false.
+    action = "off" if data.get("action") is False else data.get("action", "mask")
+    if action not in {"mask", "alert", "off"}:
+        raise DocumentError(f"{place}.action must be mask, alert or off.")
+    words = {key: data.get(key, "") for key in ("label", "pattern")}
+    for key, value in words.items():
+        if not isinstance(value, str):
+            raise DocumentError(f"{place}.{key} must be a text.")
+    return DetectorSetting(_text(data, "name", place), action, **words)
+
+
 def _plain_rule(rule: Rule) -> dict[str, Any]:
     data: dict[str, Any] = {
         "id": rule.id,
@@ -144,6 +174,11 @@ def _plain_protection(protection: Protection) -> dict[str, Any]:
     if not protection.enabled:
         data["enabled"] = False
     return data
+
+
+def _plain_detector(setting: DetectorSetting) -> dict[str, Any]:
+    data = {"name": setting.name, "action": setting.action}
+    return data | {key: v for key in ("label", "pattern") if (v := getattr(setting, key))}
 
 
 def _mapping(item: object, place: str, known: frozenset[str]) -> Mapping[str, Any]:

@@ -71,6 +71,19 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectorSetting:
+    """What an admin chose for a detector: one built in, or with a pattern (RE2) one of their own.
+
+    ``action`` is ``mask``, ``alert`` (the value stays and is counted) or ``off``.
+    """
+
+    name: str
+    action: str = "mask"
+    label: str = ""
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Why, in words that a person and a model can act on."""
 

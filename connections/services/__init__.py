@@ -11,6 +11,12 @@ from connections.services.catalogues import (
 )
 from connections.services.checks import test_connection
 from connections.services.credentials import key_statement, set_credential
+from connections.services.detectors import (
+    create_detector,
+    delete_detector,
+    set_detector_action,
+    update_detector,
+)
 from connections.services.key_rotation import (
     advance_key_rotation,
     start_key_rotation,
@@ -46,7 +52,13 @@ from connections.services.targets import (
     register_connection,
     update_connection,
 )
-from connections.services.values import catalogue_for, context_for, ruleset_for, target_for
+from connections.services.values import (
+    catalogue_for,
+    context_for,
+    detectors_for,
+    ruleset_for,
+    target_for,
+)
 
 __all__ = [
     "Difference",
@@ -54,11 +66,14 @@ __all__ = [
     "advance_key_rotation",
     "catalogue_for",
     "context_for",
+    "create_detector",
     "create_protection",
     "create_protections",
     "create_rule",
+    "delete_detector",
     "delete_protection",
     "delete_rule",
+    "detectors_for",
     "differences",
     "disable_connection",
     "enable_connection",
@@ -76,6 +91,7 @@ __all__ = [
     "revoke_access",
     "ruleset_for",
     "set_credential",
+    "set_detector_action",
     "set_protection_enabled",
     "set_rule_enabled",
     "start_key_rotation",
@@ -86,6 +102,7 @@ __all__ = [
     "test_connection",
     "undo_key_rotation",
     "update_connection",
+    "update_detector",
     "update_protection",
     "update_rule",
 ]

@@ -1,4 +1,4 @@
-"""Shapes of rules and protections: what cannot work is refused with the field and the cure."""
+"""Shapes of what a policy holds: what cannot work is refused with the field and the cure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from accounts.models import Team
+from connections.masking.detectors import ACTIONS, BY_NAME, own
 from connections.masking.strategies import STRATEGIES, Strategy
 from connections.policy.matching import KEYS
 from connections.policy.types import Effect
@@ -35,9 +36,12 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 NUMBERS = ("min_bytes", "min_rows")
 _WINDOW = re.compile(r"([01]?\d|2[0-3]):[0-5]\d\s*-\s*([01]?\d|2[0-3]):[0-5]\d")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+_DETECTOR = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _GLOB = re.compile(r"[*?\[\]]")
 MAX_PATTERNS = 200
 MAX_TEXT = 200
+MAX_LABEL = 80
+MAX_PATTERN = 500
 MAX_VOTES = 10
 MAX_MINUTES = 7 * 24 * 60
 
@@ -188,3 +192,41 @@ def _checked_options(
 def _positive(value: Any) -> bool:
     numeric = isinstance(value, int | float) and not isinstance(value, bool)
     return numeric and 0 < value < float("inf")
+
+
+def checked_detector(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A detector's values, normalised: an own pattern, or the action of one that is built in.
+
+    Raises InvalidRequest with ``errors`` by field.
+    """
+    found = {name: str(values[name]) for name in ("name", "action", "label", "pattern")}
+    found["label"] = found["label"].strip()
+    errors: dict[str, str] = {}
+    if found["action"] not in ACTIONS:
+        errors["action"] = f"A detector does one of: {', '.join(ACTIONS)}."
+    if found["name"] in BY_NAME:
+        if found["pattern"] or found["label"]:
+            errors["name"] = f"{found['name']} is built in. Choose another name."
+    elif not _DETECTOR.fullmatch(found["name"]):
+        errors["name"] = "A name is lower case letters, digits and hyphens, at most 41."
+    elif fault := pattern_fault(found["pattern"]):
+        errors["pattern"] = fault
+    if len(found["label"]) > MAX_LABEL or not found["label"].isprintable():
+        errors["label"] = f"A label is one line of at most {MAX_LABEL} characters."
+    if errors:
+        raise InvalidRequest("This detector cannot stand like this.", errors=errors)
+    return found
+
+
+def pattern_fault(pattern: str) -> str:
+    """What is wrong with a pattern, as a sentence; empty when nothing is."""
+    if not pattern:
+        return "Write a pattern: what is looked for, such as EMP-[0-9]{6}."
+    if len(pattern) > MAX_PATTERN or "\0" in pattern:
+        return f"A pattern has at most {MAX_PATTERN} characters, none of them NUL."
+    try:
+        own("pattern", pattern)
+    except ValueError as error:
+        text = str(error)
+        return f"{text[0].upper()}{text[1:]}."
+    return ""

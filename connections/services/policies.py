@@ -1,16 +1,18 @@
 """A whole policy at once: the one to start with, an earlier one, one from a file."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from accounts.models import User
-from connections.models import Connection, PolicyRevision, Protection, Rule
+from connections.models import Connection, Detector, PolicyRevision, Protection, Rule
 from connections.policy import document
 from connections.policy import types as policy_types
 from connections.policy.defaults import default_rules
-from connections.services.checked import checked_protection, checked_rule
+from connections.services.checked import checked_detector, checked_protection, checked_rule
+from connections.services.detectors import check_room
 from connections.services.revisions import (
+    DETECTOR_FIELDS,
     PROTECTION_FIELDS,
     RULE_FIELDS,
     Change,
@@ -72,8 +74,8 @@ def restore_policy(
             )
         replace_policy(
             change,
-            wanted.content["rules"],
-            wanted.content["protections"],
+            # Before there were choices, every detector masked.
+            {"detectors": [], **wanted.content},
             f"Restored revision {number}",
             "policy-restored",
         )
@@ -91,6 +93,7 @@ def export_policy(connection: Connection) -> str:
                 replace(row.as_value(), id=place_of(_values(row)))
                 for row in connection.protections.all()
             ),
+            tuple(row.as_value() for row in connection.detectors.all()),
         )
     )
 
@@ -98,7 +101,8 @@ def export_policy(connection: Connection) -> str:
 def import_policy(
     *, connection: Connection, text: str, by: User | None, address: str | None = None
 ) -> list[str]:
-    """Put the document's rules and protections in place of all that is there.
+    """Put the document's rules and protections in place of all that is there, and its detectors
+    too if it speaks of any.
 
     Answers what changed, a line each; nothing changed makes no revision. Raises InvalidRequest
     that names the place in the document.
@@ -116,11 +120,13 @@ def import_policy(
         values = {name: getattr(item, name, "") for name in PROTECTION_FIELDS}
         # The document has no notes on protections, so those that stay keep theirs.
         protections.append(values | {"note": notes.get(place_of(values), "")})
+    content = {"rules": [_rule_values(rule) for rule in rules], "protections": protections}
+    if policy.detectors is not None:
+        content["detectors"] = [asdict(item) for item in policy.detectors]
     with changing(connection=connection, by=by, address=address) as change:
         return replace_policy(
             change,
-            [_rule_values(rule) for rule in rules],
-            protections,
+            content,
             "Imported a policy document",
             "policy-imported",
         )
@@ -145,17 +151,24 @@ def _values(row: Protection) -> dict[str, Any]:
 
 def replace_policy(
     change: Change,
-    rules: Iterable[Mapping[str, Any]],
-    protections: Iterable[Mapping[str, Any]],
+    content: Mapping[str, Iterable[Mapping[str, Any]]],
     summary: str,
     action: str,
 ) -> list[str]:
-    """Make the policy be exactly this. Rows that stay the same keep their revision."""
+    """Make the policy be exactly this: ``rules``, ``protections`` and, if it is there,
+    ``detectors``. Rows that stay the same keep their revision.
+    """
     before = snapshot(change.connection)
-    _replace_rules(change, [_checked(r, checked_rule, "rule", "slug") for r in rules])
+    _replace_rules(change, [_checked(r, checked_rule, "rule", "slug") for r in content["rules"]])
     _replace_protections(
-        change, [_checked(p, checked_protection, "protection", "column") for p in protections]
+        change,
+        [_checked(p, checked_protection, "protection", "column") for p in content["protections"]],
     )
+    if "detectors" in content:
+        _replace_detectors(
+            change,
+            [_checked(d, checked_detector, "detector", "name") for d in content["detectors"]],
+        )
     found = differences(before, snapshot(change.connection))
     lines = [f"{item.sign} {item.what} {item.name}" for item in found]
     if lines:
@@ -216,5 +229,25 @@ def _replace_protections(change: Change, wanted: list[dict[str, Any]]) -> None:
             continue
         for name, value in fields.items():
             setattr(row, name, value)
+        row.revision += 1
+        row.save()
+
+
+def _replace_detectors(change: Change, wanted: list[dict[str, Any]]) -> None:
+    if len({row["name"] for row in wanted}) < len(wanted):
+        raise InvalidRequest("Two detectors have the same name. Each needs a name of its own.")
+    # A built-in detector that masks is what it is without a row.
+    by_name = {row["name"]: row for row in wanted if row["pattern"] or row["action"] != "mask"}
+    check_room(sum(bool(row["pattern"]) for row in by_name.values()))
+    rows = {row.name: row for row in change.connection.detectors.all()}
+    for name in rows.keys() - by_name.keys():
+        rows[name].delete()
+    for name, values in by_name.items():
+        row = rows.get(name) or Detector(connection=change.connection, name=name, revision=0)
+        fields = {field: values[field] for field in DETECTOR_FIELDS}
+        if row.revision and all(getattr(row, field) == value for field, value in fields.items()):
+            continue
+        for field, value in fields.items():
+            setattr(row, field, value)
         row.revision += 1
         row.save()

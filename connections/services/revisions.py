@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import User
-from connections.models import Connection, PolicyRevision, Protection, Rule
+from connections.models import Connection, Detector, PolicyRevision, Protection, Rule
 from connections.services.acting import actor_of, need_admin_of
 from hoopweb.lib.errors import Conflict
 from recordings.services import audit
@@ -16,6 +16,7 @@ from recordings.services import audit
 RULE_FIELDS = ("effect", "match", "reviewers", "votes", "expires_minutes", "note", "enabled")
 PLACE_FIELDS = ("database", "schema", "table", "column", "tag")
 PROTECTION_FIELDS = (*PLACE_FIELDS, "strategy", "options", "note", "enabled")
+DETECTOR_FIELDS = ("action", "label", "pattern")
 _SUMMARY = 300
 
 
@@ -31,7 +32,7 @@ class Change:
         self,
         summary: str,
         action: str,
-        row: Rule | Protection | Connection,
+        row: Rule | Protection | Detector | Connection,
         *,
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
@@ -84,7 +85,7 @@ def changing(
             audit(actor=actor_of(by), address=address, **entry)
 
 
-def check_revision(row: Rule | Protection, revision: int | None) -> None:
+def check_revision(row: Rule | Protection | Detector, revision: int | None) -> None:
     """Raises Conflict when ``row`` was saved since a form with ``revision`` was opened."""
     if revision is not None and revision != row.revision:
         raise Conflict(
@@ -115,11 +116,20 @@ def protection_row(protection: Protection) -> dict[str, Any]:
     }
 
 
+def detector_row(detector: Detector) -> dict[str, Any]:
+    return {
+        "name": detector.name,
+        "revision": detector.revision,
+        **{name: getattr(detector, name) for name in DETECTOR_FIELDS},
+    }
+
+
 def snapshot(connection: Connection) -> dict[str, Any]:
     """The whole policy as a revision keeps it."""
     return {
         "rules": [rule_row(rule) for rule in connection.rules.all()],
         "protections": [protection_row(item) for item in connection.protections.all()],
+        "detectors": [detector_row(item) for item in connection.detectors.all()],
     }
 
 
@@ -143,17 +153,24 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
     if kept != sorted(kept, key=lambda slug: was[slug]):
         before = ", ".join(slug for slug in was if slug in set(kept))
         found.append(Difference("~", "order", "rules", (("order", before, ", ".join(kept)),)))
-    return found + _compare(
+    found += _compare(
         "protection",
         old.get("protections", []),
         new.get("protections", []),
         place_of,
         PROTECTION_FIELDS,
     )
+    return found + _compare(
+        "detector", old.get("detectors", []), new.get("detectors", []), _name, DETECTOR_FIELDS
+    )
 
 
 def _slug(row: dict[str, Any]) -> str:
     return str(row["slug"])
+
+
+def _name(row: dict[str, Any]) -> str:
+    return str(row["name"])
 
 
 def place_of(row: dict[str, Any]) -> str:

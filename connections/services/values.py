@@ -10,8 +10,10 @@ from django.db import connection as database
 
 from connections import references
 from connections.judge import Ruleset, SessionContext
+from connections.masking.detectors import Detector, configured, strictest
 from connections.models import Catalogue as CatalogueRow
-from connections.models import Connection, Credential
+from connections.models import Connection, Credential, PolicyRevision
+from connections.policy.types import DetectorSetting
 from connections.services.given import reference_of
 from connections.sql.catalogue import Catalogue
 from connections.upstream.types import Method, Target
@@ -49,6 +51,7 @@ class _Recent(Generic[V]):
 
 
 _rulesets: _Recent[Ruleset] = _Recent(64)
+_detectors: _Recent[tuple[Detector, ...]] = _Recent(64)
 _catalogues: _Recent[Catalogue] = _Recent(16)
 
 
@@ -57,20 +60,45 @@ def ruleset_for(connection: Connection) -> Ruleset:
 
     A row that was read before someone's change gets the newer rules, under the newer number.
     """
-    return _rulesets.get(connection.pk, connection.policy_revision) or _read_ruleset(connection)
+    return _rulesets.get(connection.pk, connection.policy_revision) or _read_policy(connection)[0]
 
 
-def _read_ruleset(connection: Connection) -> Ruleset:
+def detectors_for(connection: Connection, *, judged: int | None = None) -> tuple[Detector, ...]:
+    """The detectors of results and error texts in force, at the revision that ``connection``
+    carries; read together with the rules, so that whoever has judged has them.
+
+    ``judged`` is the revision that a statement was judged at. What was found then is found still:
+    a part that is fetched later shows nothing that the recording of the first time does not.
+    """
+    found = _detectors.get(connection.pk, connection.policy_revision)
+    if found is None:
+        found = _read_policy(connection)[1]
+    if judged is None or judged == connection.policy_revision:
+        return found
+    return strictest(found, _earlier_detectors(connection, judged))
+
+
+def _earlier_detectors(connection: Connection, number: int) -> tuple[Detector, ...]:
+    row = PolicyRevision.objects.filter(connection=connection, number=number).first()
+    rows = row.content.get("detectors", []) if row else []
+    return configured(
+        [DetectorSetting(r["name"], r["action"], r["label"], r["pattern"]) for r in rows]
+    )
+
+
+def _read_policy(connection: Connection) -> tuple[Ruleset, tuple[Detector, ...]]:
     row = Connection.objects.get(pk=connection.pk)
     while True:
         rules = tuple(rule.as_value() for rule in row.rules.all())
         protections = tuple(protection.as_value() for protection in row.protections.all())
+        detectors = configured([detector.as_value() for detector in row.detectors.all()])
         number, salt = row.policy_revision, row.mask_salt
         row.refresh_from_db(fields=["policy_revision"])
         # Equal before and after means that no change came between the two readings.
         if row.policy_revision == number:
             break
-    return _rulesets.put(row.pk, number, Ruleset(rules, protections, number, salt))
+    ruleset = Ruleset(rules, protections, number, salt)
+    return _rulesets.put(row.pk, number, ruleset), _detectors.put(row.pk, number, detectors)
 
 
 def catalogue_for(connection: Connection) -> Catalogue:

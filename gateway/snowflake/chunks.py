@@ -17,6 +17,7 @@ from connections.upstream.errors import OutcomeUnknown
 from connections.upstream.types import ResultColumn
 from gateway import admission, wire_results, wire_sessions
 from gateway.models import WireResult
+from gateway.results import detectors_of
 from gateway.snowflake import results, upstreams
 from gateway.snowflake.bodies import address_of
 from gateway.snowflake.hops import hop
@@ -74,16 +75,17 @@ def _found(result_id: UUID, key: str, address: str | None) -> WireResult | None:
 def _checked(row: WireResult, parts: dict[str, Any], place: int, body: bytes) -> bytes:
     """The part as the driver may see it, zipped, once it has been written down."""
     findings: Sequence[Finding]
+    detectors = detectors_of(row.statement)
     columns = tuple(ResultColumn.parse(each) for each in parts["rowtype"])
     if parts["arrow"]:
         table = results.read_stream(body)
-        clean, findings = scan(table)
+        clean, findings = scan(table, detectors)
         count = clean.num_rows
         if results.changed(findings):
             body = results.write_stream(clean)
     else:
         rows = decode.json_chunk(body)
-        _, findings, rows = results.scan_rows(rows, columns)
+        _, findings, rows = results.scan_rows(rows, columns, detectors)
         count = len(rows)
         if results.changed(findings):
             body = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))[1:-1].encode()

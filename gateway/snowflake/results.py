@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 
 from connections.masking.apply import scan
-from connections.masking.detectors import Finding
+from connections.masking.detectors import Detector, Finding
 from connections.upstream import decode
 from connections.upstream.results import chunk_headers, columns_of
 from connections.upstream.types import ResultColumn
 from gateway import contexts, wire_results
 from gateway.models import Statement
-from gateway.results import MaskedResult, described
+from gateway.results import MaskedResult, described, detectors_of
 from gateway.snowflake import parameters
 
 # What the reply says of parts is the gateway's to say; the context is kept with its session.
@@ -65,8 +65,9 @@ def made(data: Mapping[str, Any], statement: Statement) -> Made:
             "LIMIT, aggregate, or ask an admin of the connection for more."
         )
     columns = columns_of(data)
+    read = _arrow if _is_arrow(data) else _json
     try:
-        first = _arrow(data, columns) if _is_arrow(data) else _json(data, columns)
+        first = read(data, columns, detectors_of(statement))
     except (ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
         raise Unreadable(f"The result cannot be read, so it is not handed on: {error}") from error
     wire, findings, content, plain = first
@@ -133,22 +134,26 @@ def _parts(data: Mapping[str, Any]) -> dict[str, Any] | None:
 _First = tuple[pa.Table, Sequence[Finding], dict[str, Any], pa.Table]
 
 
-def _arrow(data: Mapping[str, Any], columns: Sequence[ResultColumn]) -> _First:
+def _arrow(
+    data: Mapping[str, Any], columns: Sequence[ResultColumn], detectors: Sequence[Detector]
+) -> _First:
     text = data.get("rowsetBase64") or ""
     if not text:
         table = decode.empty(columns)
-        clean, findings = scan(table)
+        clean, findings = scan(table, detectors)
         return clean, findings, {"rowsetBase64": ""}, clean
     wire = read_stream(base64.b64decode(text))
-    clean, findings = scan(wire)
+    clean, findings = scan(wire, detectors)
     if changed(findings):
         text = base64.b64encode(write_stream(clean)).decode()
     return clean, findings, {"rowsetBase64": text}, decode.plain_table(clean, columns)
 
 
-def _json(data: Mapping[str, Any], columns: Sequence[ResultColumn]) -> _First:
+def _json(
+    data: Mapping[str, Any], columns: Sequence[ResultColumn], detectors: Sequence[Detector]
+) -> _First:
     rows = data.get("rowset") or []
-    clean, findings, rows = scan_rows(rows, columns)
+    clean, findings, rows = scan_rows(rows, columns, detectors)
     names = clean.schema.names
     plain = decode.json_part(rows, columns).rename_columns(names)
     return clean, findings, {"rowset": rows}, plain
@@ -171,7 +176,7 @@ def changed(findings: Sequence[Finding]) -> bool:
 
 
 def scan_rows(
-    rows: list[list[str | None]], columns: Sequence[ResultColumn]
+    rows: list[list[str | None]], columns: Sequence[ResultColumn], detectors: Sequence[Detector]
 ) -> tuple[pa.Table, Sequence[Finding], list[list[str | None]]]:
     """Rows of texts through the detectors: columns of free text are looked at, the others not."""
     if any(len(row) != len(columns) for row in rows):
@@ -183,7 +188,7 @@ def scan_rows(
         for place, column in enumerate(columns)
     ]
     table = pa.Table.from_arrays(arrays, names=[column.name for column in columns])
-    clean, findings = scan(table)
+    clean, findings = scan(table, detectors)
     if changed(findings):
         rows = [list(row) for row in rows]
         for place, field in enumerate(clean.schema):

@@ -25,6 +25,7 @@ from gateway import execution, wire_sessions
 from gateway.claiming import WORKER
 from gateway.execution import Outcome
 from gateway.models import Statement, WireSession
+from gateway.results import detectors_of
 from gateway.snowflake import results, upstreams
 from gateway.snowflake.hops import hop
 from gateway.states import StatementState
@@ -177,7 +178,7 @@ async def _outcome(entry: Running, session: WireSession, error: Exception) -> Ou
                 StatementState.CANCELLED, code="000604", text="The statement was cancelled."
             )
         case UpstreamError():
-            return execution.failed(error)
+            return await hop(_failed, error, entry.statement)
         case UpstreamUnreachable():
             text, _ = scan_text(f"Snowflake could not be reached, so nothing ran: {error}")
             return Outcome(StatementState.FAILED, code="unreachable", text=text, sqlstate="08001")
@@ -185,6 +186,10 @@ async def _outcome(entry: Running, session: WireSession, error: Exception) -> Ou
             return Outcome(StatementState.UNKNOWN)
     log.error("wire_execution_failed", error=type(error).__name__, exc_info=error)
     return Outcome(StatementState.UNKNOWN)
+
+
+def _failed(error: UpstreamError, statement: Statement) -> Outcome:
+    return execution.failed(error, detectors_of(statement))
 
 
 # The heartbeat of everything that runs here
