@@ -41,6 +41,7 @@ _SETTINGS = frozenset(
         "WEEK_START",
     }
 )
+_COLUMNS = ("TYPE", "COLUMNS")
 _SHOWN = frozenset(
     {
         "TABLES",
@@ -158,6 +159,9 @@ def describe(statement: Statement, tree: exp.Expr) -> None:
     statement.statement_class = "describe"
     kind = str(tree.args.get("kind") or "TABLE").upper()
     extra = {k for k, v in tree.args.items() if v} - {"this", "kind"}
+    # The columns are what is told anyway; the other type is about stages.
+    if [(e.name.upper(), e.text("value").upper()) for e in tree.expressions] == [_COLUMNS]:
+        extra -= {"expressions"}
     if kind not in {"TABLE", "VIEW"} or extra or not isinstance(tree.this, exp.Table):
         statement.record.refuse(
             "not-judged", f"DESCRIBE {kind} is not judged.", "DESCRIBE takes a TABLE or a VIEW."

@@ -195,33 +195,14 @@ async def _resumed(
 
 
 def _parent(batch: WireBatch, statements: list[Statement]) -> dict[str, Any]:
-    name = "multiple statement execution"
-    text = "Multiple statements executed successfully."
+    said = replies.one_text(
+        "multiple statement execution",
+        "Multiple statements executed successfully.",
+        query_id=str(batch.pk),
+        type_id=_TYPE,
+    )
     return {
-        "parameters": [],
-        "rowtype": [
-            {
-                "name": name,
-                "database": "",
-                "schema": "",
-                "table": "",
-                "type": "text",
-                "nullable": False,
-                "length": len(text),
-                "byteLength": len(text) * 4,
-                "precision": None,
-                "scale": None,
-                "collation": None,
-            }
-        ],
-        "rowset": [[text]],
-        "total": 1,
-        "returned": 1,
-        "queryId": str(batch.pk),
-        "sqlState": "00000",
-        "statementTypeId": _TYPE,
-        "version": 1,
-        "queryResultFormat": "json",
+        **said,
         "resultIds": ",".join(row.upstream_query_id or str(row.pk) for row in statements),
         "resultTypes": ",".join(str(_type(row.statement_class)) for row in statements),
     }

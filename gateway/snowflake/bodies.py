@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from gateway.models import WireSession
 from gateway.snowflake.errors import Refusal
 
 # After decompression: what one statement and its bound values may take together.
@@ -48,3 +49,8 @@ def token_of(request: Request) -> str:
 
 def address_of(request: Request) -> str | None:
     return request.client.host if request.client is not None else None
+
+
+def request_name(session: WireSession, request_id: str) -> str:
+    """A driver's id for a statement is its own only within its session."""
+    return f"{session.pk}/{request_id}"[:200]

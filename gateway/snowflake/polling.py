@@ -11,10 +11,9 @@ from accounts.principal import Principal
 from gateway import admission, services, wire_sessions
 from gateway.models import Statement, WireBatch, WireSession
 from gateway.snowflake import answers, batches, replies, running
-from gateway.snowflake.bodies import address_of, body_of, token_of
+from gateway.snowflake.bodies import address_of, body_of, request_name, token_of
 from gateway.snowflake.errors import NO_RESULT, NOT_RUNNING, Refusal, refusal_for
 from gateway.snowflake.hops import hop
-from gateway.snowflake.queries import request_name
 from gateway.states import StatementState
 from hoopweb.lib.errors import Conflict
 
@@ -59,7 +58,7 @@ def _find(token: str, query_id: str, address: str | None) -> _Found:
     session = wire_sessions.find(token)
     principal = admission.admit(session, address)
     wire_sessions.seen(session)
-    statement = _statement(session, query_id)
+    statement = statement_of(session, query_id)
     batch = None
     if statement is None and (batch_id := _uuid(query_id)) is not None:
         batch = WireBatch.objects.filter(pk=batch_id, wire_session=session).first()
@@ -73,7 +72,7 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _statement(session: WireSession, query_id: str) -> Statement | None:
+def statement_of(session: WireSession, query_id: str) -> Statement | None:
     """A statement by Snowflake's id or by the one that was given while it was held. It is its
     sender's alone, from whichever of its sessions on the connection.
     """

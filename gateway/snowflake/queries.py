@@ -14,8 +14,8 @@ from gateway import admission, contexts, logins, pipeline, wire_sessions
 from gateway.claiming import WORKER
 from gateway.models import Statement, WireSession
 from gateway.requests import StatementRequest
-from gateway.snowflake import answers, batches, prompts, running
-from gateway.snowflake.bodies import address_of, body_of, token_of
+from gateway.snowflake import answers, batches, cancelling, prompts, running
+from gateway.snowflake.bodies import address_of, body_of, request_name, token_of
 from gateway.snowflake.errors import Refusal
 from gateway.snowflake.hops import hop
 from gateway.states import StatementState
@@ -100,6 +100,9 @@ async def query(request: Request) -> Response:
     ask = await Ask.read(request)
     if batches.is_batch(ask.parameters):
         return await batches.query(ask)
+    cancelled = await cancelling.answer(ask)
+    if cancelled is not None:
+        return cancelled
     taken = await hop(take, ask)
     return await answer(ask, taken)
 
@@ -149,11 +152,6 @@ def take_one(
     if new and not known:
         wire_sessions.remember(session.pk, prompt=prompt)
     return Taken(session, principal, statement, new and statement.state == StatementState.RUNNING)
-
-
-def request_name(session: WireSession, request_id: str) -> str:
-    """A driver's id for a statement is its own only within its session."""
-    return f"{session.pk}/{request_id}"[:200]
 
 
 def _context(session: WireSession, sql: str) -> dict[str, Any]:

@@ -39,6 +39,36 @@ def failure(refusal: Refusal) -> Response:
     return _envelope(data, refusal.code, refusal.message, success=False)
 
 
+def one_text(column: str, text: str, *, query_id: str, type_id: int) -> dict[str, Any]:
+    """A result of one text, as what the gateway answers by itself."""
+    return {
+        "parameters": [],
+        "rowtype": [
+            {
+                "name": column,
+                "database": "",
+                "schema": "",
+                "table": "",
+                "type": "text",
+                "nullable": False,
+                "length": len(text),
+                "byteLength": len(text) * 4,
+                "precision": None,
+                "scale": None,
+                "collation": None,
+            }
+        ],
+        "rowset": [[text]],
+        "total": 1,
+        "returned": 1,
+        "queryId": query_id,
+        "sqlState": "00000",
+        "statementTypeId": type_id,
+        "version": 1,
+        "queryResultFormat": "json",
+    }
+
+
 def in_progress(query_id: str, *, detached: bool = False, said: str = "") -> Response:
     data = {
         "queryId": query_id,

@@ -1,11 +1,16 @@
-"""An environment for each client, kept under ``var/clients`` by the digest of what it pins."""
+"""An environment for each client, kept under ``var/clients`` by the digest of what it pins;
+``CLIENTS_VAR`` names another place, for several clones to share.
+"""
 
+import fcntl
+import functools
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +18,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 KEPT = Path(os.environ.get("CLIENTS_VAR") or ROOT / "var" / "clients")
 UV = Path(sys.executable).parent / "uv"
+# The first time, everything is fetched.
+_PATIENCE = 900
 
 
 class MissingError(Exception):
@@ -44,10 +51,21 @@ CLIENTS = (
 )
 
 
-def _run(command: Sequence[str | Path], cwd: Path, what: str) -> None:
-    done = subprocess.run(
-        [str(c) for c in command], cwd=cwd, capture_output=True, text=True, check=False
-    )
+def _run(
+    command: Sequence[str | Path], cwd: Path, what: str, env: Mapping[str, str] | None = None
+) -> None:
+    try:
+        done = subprocess.run(
+            [str(c) for c in command],
+            cwd=cwd,
+            env=None if env is None else dict(env),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PATIENCE,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MissingError(f"{what}: not had within {_PATIENCE} s") from error
     if done.returncode:
         raise MissingError(f"{what}: {(done.stdout + done.stderr).strip()[-600:]}")
 
@@ -71,19 +89,36 @@ def command_of(client: Client) -> list[str]:
     """How to call the client's program, with its environment made. Raises MissingError."""
     place = KEPT / f"{client.name}-{_digest(client)}"
     ready = place / "ready"
-    if not ready.exists():
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        _MAKERS[client.kind](client, place)
-        ready.touch()
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with (KEPT / f"{client.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.exists():
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            _MAKERS[client.kind](client, place)
+            ready.touch()
     return _COMMANDS[client.kind](client, place)
 
 
+@functools.cache
+def _settings_for_uv() -> Mapping[str, str]:
+    """What pip was told of indexes and certificates, as the project's own installation has it."""
+    spec = importlib.util.spec_from_file_location("hoopweb_install", ROOT / ".ci" / "install.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Mapping[str, str] = module.settings_for_uv()
+    return found
+
+
 def _make_python(client: Client, place: Path) -> None:
-    _run([UV, "venv", "-q", "-p", sys.executable, place / "venv"], place, "a virtual environment")
+    env = _settings_for_uv()
+    venv = [UV, "venv", "-q", "-p", sys.executable, place / "venv"]
+    _run(venv, place, "a virtual environment", env)
     wanted = HERE / client.files / "requirements.txt"
     python = place / "venv" / "bin" / "python"
-    _run([UV, "pip", "install", "-q", "-p", python, "-r", wanted], place, client.title)
+    _run([UV, "pip", "install", "-q", "-p", python, "-r", wanted], place, client.title, env)
 
 
 def _make_node(client: Client, place: Path) -> None:

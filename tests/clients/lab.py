@@ -29,6 +29,20 @@ SETUP = [
     """INSERT INTO SHOP.LAB.BIG SELECT SEQ4(), 'word ' || SEQ4(), SEQ4() / 4
        FROM TABLE(GENERATOR(ROWCOUNT => {rows}))""",
 ]
+# A part of a result holds so many rows; fewer when there are few, so that there are parts.
+_PART = 50_000
+
+
+def setup(rows: int) -> list[str]:
+    """What fills the warehouse, with ``rows`` in the large table."""
+    return [text.replace("{rows}", str(rows)) for text in SETUP]
+
+
+def options(rows: int) -> tuple[str, ...]:
+    """The emulator's own: how it cuts a result of ``rows``."""
+    return ("--chunk-rows", str(min(_PART, max(1, rows // 8))))
+
+
 _COLUMNS = {
     "CRM.CONTACTS": "CONTACT_ID NUMBER(38,0), FULL_NAME TEXT, EMAIL TEXT, CITY TEXT",
     "LAB.TYPES": "N NUMBER(38,0), D NUMBER(10,2), F FLOAT, T TEXT, B BOOLEAN, BI BINARY, DAY DATE, "

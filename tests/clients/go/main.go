@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,7 +46,12 @@ func ask(what string) {
 
 func held(word string) string {
 	return fmt.Sprintf(
-		"SELECT ID, NOTE FROM SHOP.LAB.VAULT WHERE NOTE <> '%s %s' ORDER BY ID", word, name)
+		"SELECT ID, NOTE || ' for %s' AS NOTE FROM SHOP.LAB.VAULT WHERE NOTE <> '%s %s' ORDER BY ID",
+		name, word, name)
+}
+
+func own() string {
+	return fmt.Sprintf("1,first for %s;2,second for %s;", name, name)
 }
 
 func check(holds bool, what any) error {
@@ -126,6 +132,41 @@ func read(rows *sql.Rows) (string, error) {
 	return found.String(), rows.Err()
 }
 
+// batches reads the masked contacts as Arrow records.
+func batches(connection driver.QueryerContext) (string, error) {
+	rows, err := connection.QueryContext(sf.WithArrowBatches(done), masked, nil)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	parts, err := rows.(sf.SnowflakeRows).GetArrowBatches()
+	if err != nil {
+		return "", err
+	}
+	var found strings.Builder
+	for _, part := range parts {
+		records, err := part.Fetch()
+		if err != nil {
+			return "", err
+		}
+		for _, record := range *records {
+			for row := range int(record.NumRows()) {
+				email := "null"
+				if !record.Column(1).IsNull(row) {
+					email = record.Column(1).ValueStr(row)
+				}
+				fmt.Fprintf(&found, "%s,%s;", record.Column(0).ValueStr(row), email)
+			}
+		}
+	}
+	return found.String(), nil
+}
+
+func isMasked(found string) bool {
+	return strings.HasPrefix(found, "1,") && strings.HasSuffix(found, "3,null;") &&
+		!strings.Contains(found, "canary") && !strings.Contains(found, "pii")
+}
+
 func one(text string, values ...any) (string, error) {
 	db, err := connect()
 	if err != nil {
@@ -198,6 +239,22 @@ var behaviours = map[string]func() error{
 		return check(strings.HasPrefix(found, "1,12.50,1.5,ä€😀,true,2024-02-29") &&
 			strings.HasSuffix(found, "2,null,null,null,null,null;"), found)
 	},
+	"arrow": func() error {
+		return using(func(db *sql.DB) error {
+			connection, err := db.Conn(done)
+			if err != nil {
+				return err
+			}
+			defer connection.Close()
+			return connection.Raw(func(raw any) error {
+				found, err := batches(raw.(driver.QueryerContext))
+				if err != nil {
+					return err
+				}
+				return check(isMasked(found), found)
+			})
+		})
+	},
 	"binds": func() error {
 		found, err := one("SELECT CITY FROM SHOP.CRM.CONTACTS WHERE CONTACT_ID = ?", 2)
 		return equals(found, err, "Lima;")
@@ -241,9 +298,18 @@ var behaviours = map[string]func() error{
 			return equals(found, err, "2;")
 		})
 	},
+	"held-async": func() error {
+		return using(func(db *sql.DB) error {
+			found, err := all(db, sf.WithAsyncMode(done), held("approve"))
+			return equals(found, err, own())
+		})
+	},
 	"multi": func() error {
 		return using(func(db *sql.DB) error {
-			ctx := sf.WithMultiStatement(done, 3)
+			ctx, err := sf.WithMultiStatement(done, 3)
+			if err != nil {
+				return err
+			}
 			rows, err := db.QueryContext(ctx, "SELECT 1 AS A; SELECT 2 AS B; SELECT 3 AS C")
 			if err != nil {
 				return err
@@ -329,8 +395,7 @@ var behaviours = map[string]func() error{
 		if err != nil {
 			return err
 		}
-		return check(strings.HasPrefix(found, "1,") && strings.HasSuffix(found, "3,null;") &&
-			!strings.Contains(found, "canary") && !strings.Contains(found, "pii"), found)
+		return check(isMasked(found), found)
 	},
 	"denied": func() error {
 		found, err := refusal(denied)
@@ -343,7 +408,7 @@ var behaviours = map[string]func() error{
 	},
 	"held-approved": func() error {
 		found, err := one(held("approve"))
-		return equals(found, err, "1,first;2,second;")
+		return equals(found, err, own())
 	},
 	"held-rejected": func() error {
 		found, err := refusal(held("reject"))
@@ -355,7 +420,7 @@ var behaviours = map[string]func() error{
 	},
 	"held-long": func() error {
 		found, err := one(held("late"))
-		return equals(found, err, "1,first;2,second;")
+		return equals(found, err, own())
 	},
 	"million": func() error {
 		return using(func(db *sql.DB) error {

@@ -69,6 +69,27 @@ def multi():
     check(found == [[{"A": 1}], [{"B": 2}]], found)
 
 
+def transaction():
+    who = f"tx {common.NAME}"
+    snow(f"DELETE FROM SHOP.LAB.NOTES WHERE WHO = '{who}'")
+    insert = f"INSERT INTO SHOP.LAB.NOTES (ID, WHO, NOTE) VALUES (1, '{who}', 'x')"
+    count = f"SELECT COUNT(*) AS C FROM SHOP.LAB.NOTES WHERE WHO = '{who}'"
+    for ending, expected in (("ROLLBACK", 0), ("COMMIT", 1)):
+        found = snow(f"BEGIN; {insert}; {ending}; {count}")
+        check(found[-1] == [{"C": expected}], found)
+
+
+def session_state():
+    asked = "SELECT CONTACT_ID AS N FROM SHOP.CRM.CONTACTS WHERE CITY = $CITY_WANTED"
+    found = snow(f"SET CITY_WANTED = 'Lima'; {asked}")
+    check(found[-1] == [{"N": 2}], found)
+
+
+def million():
+    found = snow(common.BIG)
+    common.is_big(len(found), sum(row["ID"] for row in found))
+
+
 def masked():
     common.is_masked([list(row.values()) for row in snow(common.MASKED)])
 
@@ -83,7 +104,7 @@ def denied():
 
 
 def held_approved():
-    check([row["ID"] for row in snow(common.held("approve"))] == [1, 2], "two rows")
+    common.is_own([list(row.values()) for row in snow(common.held("approve"))])
 
 
 def held_rejected():
@@ -96,7 +117,7 @@ def held_rejected():
 
 
 def held_long():
-    check(len(snow(common.held("late"))) == 2, "two rows")
+    common.is_own([list(row.values()) for row in snow(common.held("late"))])
 
 
 common.run(
@@ -105,10 +126,23 @@ common.run(
         "connect-jwt": by_jwt,
         "types": types,
         "multi": multi,
+        "transaction": transaction,
+        "session-state": session_state,
         "masked": masked,
         "denied": denied,
         "held-approved": held_approved,
         "held-rejected": held_rejected,
         "held-long": held_long,
-    }
+        "million": million,
+    },
+    cannot={
+        "arrow": "it prints text",
+        "binds": "it takes no values",
+        "executemany": "it takes no values",
+        "describe": "it has no such command",
+        "async": "it waits for every statement",
+        "cancel": "it has no way to cancel",
+        "held-async": "it waits for every statement",
+        "restart": "each call is a session of its own",
+    },
 )

@@ -29,8 +29,16 @@ BIG = "SELECT ID, WORD, AMOUNT FROM SHOP.LAB.BIG"
 
 
 def held(word: str) -> str:
-    """A read that waits for a reviewer, who decides by ``word``: approve, reject or late."""
-    return f"SELECT ID, NOTE FROM SHOP.LAB.VAULT WHERE NOTE <> '{word} {NAME}' ORDER BY ID"
+    """A read that waits for a reviewer, who decides by ``word``: approve, reject or late. Its rows
+    are this client's own.
+    """
+    asked = f"SELECT ID, NOTE || ' for {NAME}' AS NOTE FROM SHOP.LAB.VAULT"
+    return f"{asked} WHERE NOTE <> '{word} {NAME}' ORDER BY ID"
+
+
+def is_own(rows: list) -> None:
+    expected = [(1, f"first for {NAME}"), (2, f"second for {NAME}")]
+    check([(int(row[0]), row[1]) for row in rows] == expected, rows)
 
 
 class CannotError(Exception):
@@ -87,19 +95,22 @@ class Expected:
         check("Rita" in self.text and "not today" in self.text, self.text)
 
 
-def not_tried() -> None:
-    raise CannotError("not tried with this client")
+def run(behaviours: dict[str, Callable[[], None]], cannot: dict[str, str] | None = None) -> None:
+    """Do what the arguments name, one after the other; ``cannot`` says why the client does not."""
+    reasons = cannot or {}
 
+    def work(name: str) -> None:
+        if name not in behaviours:
+            raise CannotError(reasons.get(name, "not tried with this client"))
+        behaviours[name]()
 
-def run(behaviours: dict[str, Callable[[], None]]) -> None:
-    """Do what the arguments name, one after the other."""
     for name in sys.argv[1:]:
         started = time.monotonic()
         line: dict[str, object] = {"behaviour": name, "ok": True}
         try:
             # What drivers print belongs to nobody's protocol.
             with contextlib.redirect_stdout(sys.stderr):
-                behaviours.get(name, not_tried)()
+                work(name)
         except CannotError as error:
             line |= {"ok": None, "why": str(error)}
         except Exception as error:  # noqa: BLE001 - whatever a driver raises is an answer

@@ -88,6 +88,47 @@ def session_state():
         check(session.table("CONTACTS").count() == 3, "use schema")
 
 
+def transaction():
+    who = f"tx {common.NAME}"
+    with connect() as session:
+        session.sql(f"DELETE FROM SHOP.LAB.NOTES WHERE WHO = '{who}'").collect()
+        for ending, expected in (("ROLLBACK", 0), ("COMMIT", 1)):
+            session.sql("BEGIN").collect()
+            insert = "INSERT INTO SHOP.LAB.NOTES (ID, WHO, NOTE) VALUES (1, ?, 'x')"
+            session.sql(insert, params=[who]).collect()
+            session.sql(ending).collect()
+            found = session.table("SHOP.LAB.NOTES").filter(col("WHO") == who).count()
+            check(found == expected, f"{found} rows after {ending}")
+
+
+def executemany():
+    values = [[n, common.NAME, f"note {n}"] for n in range(25)]
+    with connect() as session:
+        session.sql(f"DELETE FROM SHOP.LAB.NOTES WHERE WHO = '{common.NAME}'").collect()
+        made = session.create_dataframe(values, schema=["ID", "WHO", "NOTE"])
+        made.write.mode("append").save_as_table("SHOP.LAB.NOTES", column_order="name")
+        asked = session.table("SHOP.LAB.NOTES").filter(col("WHO") == common.NAME)
+        found = [int(row[0]) for row in asked.select("ID").collect()]
+    check(sorted(found) == list(range(25)), found)
+
+
+def held_async():
+    with connect() as session:
+        job = session.sql(common.held("approve")).collect_nowait()
+        common.is_own([tuple(row) for row in job.result()])
+
+
+def cancel():
+    with connect() as session:
+        job = session.sql(common.held("never")).collect_nowait()
+        try:
+            job.cancel()
+        except SnowparkSQLException as error:
+            why = "it cancels by calling SYSTEM$CANCEL_QUERY, which rules of the gateway decide on"
+            raise CannotError(f"{why}: {error}") from error
+    common.ask("withdrawn")
+
+
 def masked():
     with connect() as session:
         frame = session.table("SHOP.CRM.CONTACTS").select("CONTACT_ID", "EMAIL")
@@ -102,7 +143,7 @@ def denied():
 
 
 def held_approved():
-    check(rows(common.held("approve")) == [(1, "first"), (2, "second")], "two rows")
+    common.is_own(rows(common.held("approve")))
 
 
 def held_rejected():
@@ -112,7 +153,7 @@ def held_rejected():
 
 
 def held_long():
-    check(len(rows(common.held("late"))) == 2, "two rows")
+    common.is_own(rows(common.held("late")))
 
 
 def million():
@@ -138,15 +179,20 @@ common.run(
         "types": types,
         "arrow": arrow,
         "binds": binds,
+        "executemany": executemany,
         "describe": describe,
         "async": asynchronous,
+        "transaction": transaction,
         "session-state": session_state,
+        "cancel": cancel,
         "masked": masked,
         "denied": denied,
         "held-approved": held_approved,
         "held-rejected": held_rejected,
+        "held-async": held_async,
         "held-long": held_long,
         "million": million,
         "restart": restart,
-    }
+    },
+    cannot={"multi": "it takes one statement at a time"},
 )

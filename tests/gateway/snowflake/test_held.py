@@ -1,5 +1,7 @@
 """What a driver sees of a review: it waits, and then there are rows, or the reviewer's words."""
 
+import uuid
+
 import pytest
 from snowflake.connector.errors import ProgrammingError
 
@@ -61,6 +63,40 @@ def test_the_drivers_cancel_withdraws_the_request(cursor, wire):
         f"%{name}%",
     )
     assert row == ("withdrawn", "withdrawn")
+
+
+def test_cancelling_by_function_reaches_what_is_ones_own(wire):
+    """As Snowpark does it; ids of others are judged like any call of such a function."""
+    name, other = mark(), mark()
+    with wire.connect() as theirs, wire.connect() as connection:
+        waiting = theirs.cursor()
+        waiting.execute_async(insert(other))
+        cursor = connection.cursor()
+        cursor.execute_async(insert(name))
+        query_id = cursor.sfqid
+        number = connection.session_id
+        rows = cursor.execute(f"select SYSTEM$CANCEL_QUERY('{query_id}')").fetchall()
+        assert rows == [(f"query [{query_id}] terminated.",)]
+        assert connection.get_query_status(query_id).name == "FAILED_WITH_ERROR"
+        rows = cursor.execute(f"select system$cancel_all_queries({number})").fetchall()
+        assert rows == [("0 queries terminated.",)]
+        for call in (
+            f"SYSTEM$CANCEL_ALL_QUERIES({theirs.session_id})",
+            f"SYSTEM$CANCEL_QUERY('{uuid.uuid4()}')",
+        ):
+            with pytest.raises(ProgrammingError) as caught:
+                cursor.execute(f"SELECT {call}")
+            assert caught.value.sqlstate == "42501"
+        assert theirs.get_query_status(waiting.sfqid).name == "QUEUED"
+        rows = (
+            theirs.cursor()
+            .execute(f"SELECT SYSTEM$CANCEL_ALL_QUERIES({theirs.session_id})")
+            .fetchall()
+        )
+        assert rows == [("1 queries terminated.",)]
+    states = "SELECT state FROM gateway_statement WHERE sql_given LIKE %s OR sql_given LIKE %s"
+    assert wire.rows(states, f"%{name}%", f"%{other}%") == [("withdrawn",)] * 2
+    assert count(wire, name) == count(wire, other) == 0
 
 
 def test_the_drivers_cancel_ends_what_runs(cursor, wire):
