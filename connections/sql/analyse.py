@@ -100,6 +100,9 @@ def _analyse(
     statement.record.flags |= flags
     if isinstance(tree, exp.Command) and tree.name.upper() == "CALL":
         tree, prefix = _call(statement, _command_text(tree)), "CALL "
+    elif isinstance(tree, exp.Command) and tree.name.upper() == "SHOW":
+        tree = sessions.listed(_command_text(tree)) or tree
+        statement.bind(tree, _HANDLERS)
     elif isinstance(tree, exp.Alias) and _word(tree) == "UNSET":
         return refused(
             "set",

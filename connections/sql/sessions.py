@@ -1,5 +1,7 @@
 """Statements about the session itself: USE, SET, SHOW, DESCRIBE, EXPLAIN, CALL, transactions."""
 
+import re
+
 from sqlglot import exp
 
 from connections.sql.ddl import alter
@@ -8,6 +10,7 @@ from connections.sql.names import stored
 from connections.sql.relation import Out
 from connections.sql.scope import Scope
 from connections.sql.statements import Handler, Statement
+from connections.sql.syntax import parse
 
 _SETTINGS = frozenset(
     {
@@ -53,8 +56,11 @@ _SHOWN = frozenset(
         "PRIMARY KEYS",
         "UNIQUE KEYS",
         "IMPORTED KEYS",
+        "USER FUNCTIONS",
     }
 )
+_FUNCTIONS = re.compile(r"\s*USER\s+FUNCTIONS\s+IN\s+(?:SCHEMA\s+)?([\w$.\"]+)\s*", re.IGNORECASE)
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
 def use(statement: Statement, tree: exp.Expr) -> None:
@@ -143,6 +149,20 @@ def alter_or_session(statement: Statement, tree: exp.Expr) -> None:
                 )
             given = _literal(pair.expression) if isinstance(pair, exp.EQ) else None
             statement.changes.append(SessionChange("parameter", key, given))
+
+
+def listed(text: str) -> exp.Expr | None:
+    """What stands after SHOW, where that is ``USER FUNCTIONS IN`` a schema: the parser does not
+    know it. It lists names and signatures, and dbt asks for it before each run.
+    """
+    match = _FUNCTIONS.fullmatch(_COMMENT.sub(" ", text))
+    if match is None:
+        return None
+    (tree,) = parse(f"SHOW OBJECTS IN SCHEMA {match[1]}")
+    if not isinstance(tree, exp.Show):
+        return None
+    tree.set("this", "USER FUNCTIONS")
+    return tree
 
 
 def show(statement: Statement, tree: exp.Expr) -> None:

@@ -8,6 +8,11 @@ from fakesnow.dialect import parse_one
 from sqlglot import Expr, exp
 
 _HISTORY = re.compile(r"^QUERY_HISTORY(_BY_(SESSION|USER|WAREHOUSE))?$")
+# There are none here; dbt asks, and goes by these columns.
+_FUNCTIONS = re.compile(r"\s*SHOW\s+USER\s+FUNCTIONS\b", re.IGNORECASE)
+_NO_FUNCTIONS = """SELECT '' AS "created_on", '' AS "name", '' AS "schema_name",
+    '' AS "is_builtin", '' AS "arguments", '' AS "description", '' AS "catalog_name"
+    WHERE 1 = 0"""
 HISTORY_RELATION = "_EMULATOR_QUERY_HISTORY"
 
 
@@ -40,6 +45,9 @@ class Prepared:
 def prepare(sql: str, context: Context) -> Prepared:
     """Fill in what only the session knows. Raises fakesnow's own error for bad syntax."""
     tree = parse_one(sql)
+    if isinstance(tree, exp.Command) and _FUNCTIONS.match(sql):
+        sql = _NO_FUNCTIONS
+        tree = parse_one(sql)
     answers: dict[type[Expr], Callable[[], str | None]] = {
         exp.CurrentUser: lambda: context.user,
         exp.CurrentRole: lambda: context.role,
@@ -54,6 +62,9 @@ def prepare(sql: str, context: Context) -> Prepared:
         answer = answers.get(type(node))
         if answer is not None:
             _replace(node, _literal(answer()))
+            changed = True
+        elif isinstance(node, exp.Parameter) and (column := _column(node)) is not None:
+            node.replace(column)
             changed = True
         elif isinstance(node, exp.Anonymous) and node.name.upper() == "LAST_QUERY_ID":
             _replace(node, _literal(context.last_query_id))
@@ -73,6 +84,15 @@ def prepare(sql: str, context: Context) -> Prepared:
     changed = changed or temporary is not None
     text = tree.sql(dialect="snowflake") if changed else sql
     return Prepared(text, tree, limit, wait, temporary)
+
+
+def _column(node: exp.Parameter) -> Expr | None:
+    """The column that ``$1`` is, where rows are written out: DuckDB would take it for a bind."""
+    select = node.find_ancestor(exp.Select)
+    source = select.args.get("from_") if select is not None else None
+    if not node.name.isdigit() or source is None or not isinstance(source.this, exp.Values):
+        return None
+    return exp.column(f"COLUMN{node.name}", quoted=True)
 
 
 def _temporary(tree: Expr) -> Expr | None:

@@ -70,6 +70,17 @@ def test_columns_are_named_by_their_text(driver):
     assert names == ["COUNT(*)", "SUM(TOTAL)", "CURRENT_ROLE()", "1 + 1"]
 
 
+def test_places_of_values_and_functions_that_nobody_made(driver):
+    """Snowpark describes data frames by the one, dbt lists relations by the other."""
+    sql = "SELECT $1 AS \"ID\", $2 AS WHO FROM VALUES (0 :: BIGINT, 'a' :: STRING), (1, 'b')"
+    with driver.cursor() as cursor:
+        assert [column.name for column in cursor.describe(sql)] == ["ID", "WHO"]
+        assert cursor.execute(sql).fetchall() == [(0, "a"), (1, "b")]
+        cursor.execute("show user functions in SHOP.RETAIL /* dbt */")
+        assert cursor.fetchall() == []
+        assert "is_builtin" in [column.name for column in cursor.description]
+
+
 def test_asynchronous_statements_and_results_by_id(driver):
     with driver.cursor() as cursor:
         cursor.execute_async("SELECT SYSTEM$WAIT(1)")
