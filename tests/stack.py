@@ -111,7 +111,7 @@ class Stack:
     def _launch(self, name: str, *command: str, ready: Any = None) -> None:
         self.supervisor.start(
             Program(
-                name, (PYTHON, *command), env=self.env, cwd=warehouse.ROOT, ready=ready, patience=15
+                name, (PYTHON, *command), env=self.env, cwd=warehouse.ROOT, ready=ready, patience=60
             )
         )
 
