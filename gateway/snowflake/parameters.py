@@ -29,6 +29,12 @@ _TOLD: dict[str, Any] = {
     "TIMESTAMP_LTZ_OUTPUT_FORMAT": "",
     "TIMESTAMP_TZ_OUTPUT_FORMAT": "",
 }
+# Without these JDBC cannot read a result of several parts; Snowflake's own values, in megabytes.
+_NEEDED: dict[str, Any] = {
+    "CLIENT_PREFETCH_THREADS": 4,
+    "CLIENT_RESULT_CHUNK_SIZE": 160,
+    "CLIENT_MEMORY_LIMIT": 1536,
+}
 _CLIENTS_OWN = ("CLIENT_", "PYTHON_", "JDBC_", "ODBC_", "GO_", "JS_", "NODE_", "ENABLE_")
 _KEPT_CHOICES = ("CLIENT_SESSION_KEEP_ALIVE", "CLIENT_PREFETCH_THREADS")
 
@@ -72,14 +78,16 @@ def told(upstream: Mapping[str, Any], given: Mapping[str, Any]) -> list[dict[str
 
 def corrected(upstream: Any) -> list[dict[str, Any]]:
     """The parameters of a statement's answer, which drivers take over: what is the gateway's to
-    say stays as it was said at login.
+    say stays as it was said at login, and what they cannot do without is there.
     """
     given = upstream if isinstance(upstream, list) else []
-    return [
+    found = [
         {**each, "value": _OURS.get(str(each.get("name")), each.get("value"))}
         for each in given
         if isinstance(each, dict)
     ]
+    missing = _NEEDED.keys() - {str(each.get("name")) for each in found}
+    return found + [{"name": name, "value": _NEEDED[name]} for name in sorted(missing)]
 
 
 def _typed(value: Any) -> Any:

@@ -79,9 +79,21 @@ def test_what_is_the_gateways_to_say_stays_said():
         [
             {"name": "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD", "value": 65280},
             {"name": "TIMEZONE", "value": "Europe/Oslo"},
+            {"name": "CLIENT_MEMORY_LIMIT", "value": 100},
         ]
     )
-    assert [each["value"] for each in told] == [0, "Europe/Oslo"]
+    assert {each["name"]: each["value"] for each in told} == {
+        "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD": 0,
+        "TIMEZONE": "Europe/Oslo",
+        "CLIENT_MEMORY_LIMIT": 100,
+        "CLIENT_RESULT_CHUNK_SIZE": 160,
+        "CLIENT_PREFETCH_THREADS": 4,
+    }
+    assert {each["name"] for each in parameters.corrected(None)} == {
+        "CLIENT_MEMORY_LIMIT",
+        "CLIENT_RESULT_CHUNK_SIZE",
+        "CLIENT_PREFETCH_THREADS",
+    }
 
 
 def test_the_sql_api_writes_values_as_texts():
