@@ -164,6 +164,8 @@ def _environment(client: Client, port: int, account: str, user: str, token: str)
         "CLIENT_TOKEN": token,
         "CLIENT_NAME": client.name,
         "no_proxy": "127.0.0.1,localhost",
+        # Nobody is asked which cloud this machine stands in: some wait long for that.
+        "SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true",
     }
 
 
