@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.addresses import address_of
 from accounts.models import User
-from approvals import services
+from approvals import files, services
 from approvals.forms import GRANTS, FilterForm, VoteForm
 from approvals.models import ApprovalRequest, Grant
 from approvals.states import RequestState
@@ -133,6 +133,7 @@ def _context(
         "votes": votes,
         "waiting_for": waiting_for,
         "lineage": _lineage(row),
+        "files": files.said_of(row.facts),
         "binds": _bound(row),
         "changed": live
         and (connection.policy_revision, connection.catalogue_version)

@@ -18,6 +18,7 @@ from django.utils import timezone
 from connections.masking.apply import scan_text
 from connections.masking.detectors import Detector
 from connections.services import protect_copies
+from connections.sql.stages import TRANSFERS
 from connections.upstream.binds import to_bindings
 from connections.upstream.client import SnowflakeSession
 from connections.upstream.errors import (
@@ -27,7 +28,7 @@ from connections.upstream.errors import (
     UpstreamUnreachable,
 )
 from connections.upstream.types import QueryHandle, QueryResult
-from gateway import contexts, kept, upstream, waiting, wire_sessions
+from gateway import contexts, kept, transfers, upstream, waiting, wire_sessions
 from gateway.claiming import SYSTEM, WORKER, claim
 from gateway.models import Statement
 from gateway.moves import lock, move
@@ -51,8 +52,11 @@ T = TypeVar("T")
 
 
 def execute(statement_id: UUID) -> None:
-    """Run a queued statement to its end; does nothing when another worker has it."""
-    statement = claim(statement_id)
+    """Run a queued statement to its end; does nothing when another worker has it, nor for files,
+    which a driver carries.
+    """
+    waits = Statement.objects.filter(pk=statement_id, statement_class__in=TRANSFERS)
+    statement = None if waits.exists() else claim(statement_id)
     if statement is None:
         return
     with _Heartbeat(statement) as beat:
@@ -109,6 +113,7 @@ class Outcome:
         query_id: str = "",
         sqlstate: str = "",
         places: Mapping[str, Any] | None = None,
+        transfer: Mapping[str, Any] | None = None,
     ) -> None:
         self.state = state
         self.result = result
@@ -117,6 +122,8 @@ class Outcome:
         self.sqlstate = sqlstate[:5]
         # Where the session at Snowflake stands afterwards: role, warehouse, database, schema.
         self.places = places or {}
+        # What a driver is told about files, without what opens their storage.
+        self.transfer = transfer
         self.query_id = query_id or (result.query_id if result else "")
 
 
@@ -339,6 +346,8 @@ def record_outcome(statement_id: UUID, outcome: Outcome, *, reconciled: str = ""
             "query_id": outcome.query_id or statement.upstream_query_id,
             "duration_ms": _milliseconds_since(statement.started_at),
         }
+        if outcome.transfer is not None:
+            data |= {"transfer": dict(outcome.transfer), **transfers.AWAITS}
         if outcome.code or outcome.text:
             data["error"] = {"code": outcome.code, "text": outcome.text}
         recordings.append(

@@ -8,7 +8,7 @@ from django.utils import timezone
 from connections import services as connections
 from connections.judge import Verdict, judge
 from connections.models import Connection
-from gateway import contexts, records
+from gateway import contexts, records, transfers
 from gateway.models import Statement
 
 # A name that analysis could not find may simply be newer than the catalogue.
@@ -28,7 +28,7 @@ def judge_statement(statement: Statement, connection: Connection) -> Verdict:
     )
     if any(p.code in _CATALOGUE_GAPS for p in verdict.facts.problems):
         transaction.on_commit(lambda: _refresh(connection))
-    return verdict
+    return transfers.held_to_driver(verdict, statement)
 
 
 def _refresh(connection: Connection) -> None:

@@ -125,6 +125,11 @@ class Statement(models.Model):
                 name="statement_by_query",
                 condition=Q(wire_session__isnull=False),
             ),
+            models.Index(
+                fields=["finished_at"],
+                name="statement_carried",
+                condition=Q(statement_class__in=["get", "put"]),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

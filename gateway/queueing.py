@@ -4,13 +4,19 @@ import structlog
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from connections.sql.stages import TRANSFERS
 from gateway.models import Statement
 
 log = structlog.get_logger(__name__)
 
 
 def enqueue(statement: Statement) -> None:
-    """After commit, send the statement's id to its connection's queue."""
+    """After commit, send the statement's id to its connection's queue.
+
+    What a driver has to carry waits for its driver, who asks for it: no worker could.
+    """
+    if statement.statement_class in TRANSFERS:
+        return
     from gateway.tasks import execute_statement
 
     queue = statement.connection.queue

@@ -67,6 +67,13 @@ def facts(value: Facts) -> dict[str, Any]:
     }
     if value.session_changes:
         proved["session_changes"] = [[c.kind, c.name, c.value] for c in value.session_changes]
+    if value.transfer is not None:
+        proved["transfer"] = {
+            "direction": value.transfer.direction,
+            "stage": value.transfer.stage,
+            "path": value.transfer.path,
+            "file": value.transfer.file,
+        }
     return proved
 
 

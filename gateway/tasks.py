@@ -17,6 +17,7 @@ from gateway import (
     pipeline,
     reconciling,
     services,
+    transfers,
     upstream,
     wire_results,
     wire_sessions,
@@ -87,6 +88,12 @@ def _end_wire_session(session_id: UUID) -> bool:
         # It ends at Snowflake by itself.
         log.info("upstream_not_closed", error=type(error).__name__)
     return True
+
+
+@shared_task(time_limit=120, soft_time_limit=110)
+def measure_transfers() -> int:
+    """Look at the files that drivers carried; how many transfers were recorded."""
+    return sum(transfers.measure(pk) for pk in transfers.unmeasured())
 
 
 @shared_task

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.principal import Principal
 from connections.models import Connection
+from connections.sql.stages import TRANSFERS
 from connections.upstream.types import UpstreamSession
 from gateway import contexts, logins, records
 from gateway.models import Statement, WireSession
@@ -283,14 +284,13 @@ def over() -> list[UUID]:
 
 
 def abandoned() -> list[UUID]:
-    """Held statements whose driver has stopped asking."""
+    """Held statements whose driver has stopped asking, and files that no driver came to carry."""
     since = timezone.now() - _PATIENCE
+    held = Q(state=StatementState.AWAITING_APPROVAL, detached=False)
+    left = Q(state=StatementState.QUEUED, statement_class__in=TRANSFERS)
     return list(
         Statement.objects.filter(
-            wire_session__last_seen_at__lt=since,
-            state=StatementState.AWAITING_APPROVAL,
-            detached=False,
-            received_at__lt=since,
+            held | left, wire_session__last_seen_at__lt=since, received_at__lt=since
         ).values_list("pk", flat=True)
     )
 

@@ -203,6 +203,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "measure-transfers": {
+        "task": "gateway.tasks.measure_transfers",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
     "sync-catalogues": {
         "task": "connections.tasks.sync_stale_catalogues",
         "schedule": 300.0,

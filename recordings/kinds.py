@@ -18,6 +18,7 @@ class EventKind(StrEnum):
     INTENT = "intent"
     OUTCOME = "outcome"
     RESULT_PART = "result-part"
+    TRANSFER = "transfer"
     CANCELLED = "cancelled"
     RECONCILED = "reconciled"
     SESSION_CLOSED = "session-closed"
@@ -37,6 +38,7 @@ DESCRIPTIONS: dict[EventKind, str] = {
     K.INTENT: "The text that is about to be sent to Snowflake, written down before it is sent.",
     K.OUTCOME: "What came back: state, columns and rows as the agent sees them, or the error.",
     K.RESULT_PART: "A further part of a large result was handed out, as the agent sees it.",
+    K.TRANSFER: "What lies in the stage after a driver carried files there, or took them from it.",
     K.CANCELLED: "Someone asked for the statement to stop.",
     K.RECONCILED: "An answer was lost; Snowflake was asked what became of the statement.",
     K.SESSION_CLOSED: "The session ends and is sealed.",

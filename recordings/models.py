@@ -118,7 +118,12 @@ class EventQuerySet(models.QuerySet["Event"]):
         return self.filter(
             Q(kind=EventKind.DECISION, data__effect="deny")
             | Q(kind=EventKind.APPROVAL_DECIDED, data__state__in=FINAL_APPROVALS)
-            | Q(kind__in=[EventKind.OUTCOME, EventKind.RECONCILED], data__state__in=FINAL_OUTCOMES)
+            | Q(
+                kind__in=[EventKind.OUTCOME, EventKind.RECONCILED],
+                data__state__in=FINAL_OUTCOMES,
+                data__awaits__isnull=True,
+            )
+            | Q(kind=EventKind.TRANSFER)
             # What runs and is asked to stop still has an outcome to come.
             | Q(~Exists(sent), kind=EventKind.CANCELLED)
         )

@@ -18,7 +18,7 @@ from connections.sql.facts import Facts
 _STRICTNESS = {Effect.ALLOW: 0, Effect.REVIEW: 1, Effect.DENY: 2}
 
 # Only a rule that names one of these may let it pass.
-GUARDED_FLAGS = frozenset({"copies-protected", "tests-protected", "moves-protected"})
+GUARDED_FLAGS = frozenset({"copies-protected", "tests-protected", "moves-protected", "stage"})
 
 
 def decide(
@@ -71,8 +71,15 @@ def _waived(code: str, facts: Facts, found: Sequence[Rule]) -> bool:
 
 def _unguarded(facts: Facts, winners: Sequence[Rule]) -> tuple[Reason, ...]:
     flags = sorted(GUARDED_FLAGS & facts.flags)
-    named = [str(f) for r in winners for f in r.match.get("flags", ())]
+    named = {str(f) for r in winners for f in r.match.get("flags", ())}
+    if facts.statement_class in {c for r in winners for c in _classes(r)}:
+        named.add("stage")  # to move files is what such a class is for
     return tuple(_guarded_reason(f) for f in flags if f not in named)
+
+
+def _classes(rule: Rule) -> tuple[str, ...]:
+    given = rule.match.get("classes", ())
+    return tuple(str(c).casefold() for c in ((given,) if isinstance(given, str) else given))
 
 
 _GUARDED_TEXT = {
@@ -87,6 +94,10 @@ _GUARDED_TEXT = {
     "moves-protected": (
         "The statement renames or swaps what protections go by.",
         "Ask an admin to move the protection first.",
+    ),
+    "stage": (
+        "The statement reaches files of a stage.",
+        "Read with SELECT, or ask an admin for a rule that names this class of statement.",
     ),
 }
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from connections.sql import ddl, guard, sessions, writes
+from connections.sql import copies, ddl, guard, sessions, stages, writes
 from connections.sql.analysis import Analysis, refused
 from connections.sql.catalogue import Catalogue
 from connections.sql.context import SessionContext
@@ -18,7 +18,7 @@ from connections.sql.scope import Record, Scope, TooMuchError
 from connections.sql.statements import Statement
 from connections.sql.syntax import parse, spelled
 
-_HANDLERS = {**writes.HANDLERS, **ddl.HANDLERS, **sessions.HANDLERS}
+_HANDLERS = {**writes.HANDLERS, **copies.HANDLERS, **ddl.HANDLERS, **sessions.HANDLERS}
 _EXPLAIN = re.compile(r"\s*(?:USING\s+(TEXT|JSON|TABULAR)\s+)?", re.IGNORECASE)
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _BLOCKS = re.compile(r"\s*(?:DECLARE|BEGIN\s+(?!TRANSACTION\b|WORK\b|NAME\b)\w)", re.IGNORECASE)
@@ -50,6 +50,8 @@ def analyse(
             "Send each statement by itself.",
         )
         return refused("multi-statement", problem, flags=flags | {"multi-statement"})
+    if stages.is_command(text):
+        return stages.analyse_command(text.rstrip().rstrip(";"), context, flags)
     try:
         return _analyse(text, context, catalogue, flags)
     except (RecursionError, MemoryError, TooMuchError):
@@ -205,6 +207,7 @@ def _result(statement: Statement, tree: exp.Expr, prefix: str) -> Analysis:
         flags=frozenset(record.flags),
         problems=tuple(record.problems),
         session_changes=tuple(statement.changes),
+        transfer=statement.transfer,
     )
     written = {ColumnUse(w.column, Use.WRITTEN) for w in statement.written}
     if written:

@@ -21,7 +21,9 @@ class Use(StrEnum):
 
 
 class ObjectName(NamedTuple):
-    """A fully qualified object, case as stored: ``PROD.CRM.CUSTOMERS``."""
+    """A fully qualified object, case as stored: ``PROD.CRM.CUSTOMERS``, ``PROD.CRM.%CUSTOMERS`` for
+    the stage of a table; ``~`` for the user's own stage.
+    """
 
     database: str
     schema: str
@@ -29,7 +31,8 @@ class ObjectName(NamedTuple):
     kind: str = "table"
 
     def __str__(self) -> str:
-        return f"{self.database}.{self.schema}.{self.name}"
+        # A user's own stage lies in no schema.
+        return f"{self.database}.{self.schema}.{self.name}" if self.schema else self.database
 
 
 class ColumnName(NamedTuple):
@@ -82,6 +85,18 @@ class SessionChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Files on their way: ``put``, ``get``, ``list``, ``remove``, ``copy-in`` or ``unload``, the
+    stage's full name, the path in it, and the file at the client's where it names one.
+    """
+
+    direction: str
+    stage: str
+    path: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that a decision may rest on."""
 
@@ -95,3 +110,4 @@ class Facts:
     flags: frozenset[str] = field(default_factory=frozenset)
     problems: tuple[Problem, ...] = ()
     session_changes: tuple[SessionChange, ...] = ()
+    transfer: Transfer | None = None

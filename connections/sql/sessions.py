@@ -221,7 +221,8 @@ HANDLERS: dict[type[exp.Expr], Handler] = {
     exp.Rollback: transaction,
     exp.Grant: closed("grant", "GRANT changes who may do what.", "Ask an admin."),
     exp.Revoke: closed("revoke", "REVOKE changes who may do what.", "Ask an admin."),
-    exp.Put: closed("put", "PUT uploads a file.", "Ask an admin to load the data."),
-    exp.Get: closed("get", "GET takes files out of Snowflake.", "Read tables with SELECT."),
-    exp.ListStage: closed("list", "LIST reads a stage.", "Read tables with SELECT."),
+    # What connections.sql.stages does not read, such as one behind a comment.
+    exp.Put: closed("put", "PUT uploads a file.", "Write PUT first, without comments."),
+    exp.Get: closed("get", "GET takes files out of Snowflake.", "Write GET first."),
+    exp.ListStage: closed("list", "LIST reads a stage.", "Write LIST first, without comments."),
 }

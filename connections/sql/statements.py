@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from connections.sql.analysis import WrittenColumn
 from connections.sql.catalogue import Table
-from connections.sql.facts import ColumnName, ObjectName, SessionChange, Use
+from connections.sql.facts import ColumnName, ObjectName, SessionChange, Transfer, Use
 from connections.sql.headers import titled
 from connections.sql.names import qualify, quoted, stored, table_parts
 from connections.sql.queries import Queries
@@ -31,6 +31,7 @@ class Statement(Queries):
         self.created: tuple[str, ...] = ()
         self.moved: list[tuple[ObjectName, str, ObjectName, str]] = []
         self.changes: list[SessionChange] = []
+        self.transfer: Transfer | None = None
 
     def bind(self, tree: exp.Expr, handlers: "Mapping[type[exp.Expr], Handler]") -> None:
         if isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)):

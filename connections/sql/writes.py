@@ -1,4 +1,4 @@
-"""INSERT, UPDATE, DELETE, MERGE, TRUNCATE and COPY: what each reads, writes and copies."""
+"""INSERT, UPDATE, DELETE, MERGE and TRUNCATE: what each reads, writes and copies."""
 
 from sqlglot import exp
 
@@ -173,30 +173,6 @@ def truncate(statement: Statement, tree: exp.Expr) -> None:
         statement.known_target(node)
 
 
-def copy(statement: Statement, tree: exp.Expr) -> None:
-    """COPY INTO a table loads; COPY INTO anything else unloads."""
-    target = tree.this
-    into_table = isinstance(target, (exp.Table, exp.Schema)) and isinstance(
-        (target.this if isinstance(target, exp.Schema) else target).this,
-        (exp.Identifier, exp.Table),
-    )
-    statement.statement_class = "copy-in" if into_table else "unload"
-    statement.record.flags.add("stage")
-    if into_table:
-        statement.target(target)
-        statement.record.refuse(
-            "stage-load",
-            "COPY INTO loads files whose content has no known origin.",
-            "Ask an admin to load the files.",
-        )
-        return
-    statement.record.refuse(
-        "unload",
-        "COPY INTO a stage or location takes data out of Snowflake.",
-        "Read the rows with SELECT.",
-    )
-
-
 def is_always_true(node: exp.Expr) -> bool:
     """Whether a predicate lets every row pass on its face: TRUE, 1 = 1, x OR TRUE."""
     if isinstance(node, exp.Paren):
@@ -227,5 +203,4 @@ HANDLERS: dict[type[exp.Expr], Handler] = {
     exp.Delete: delete,
     exp.Merge: merge,
     exp.TruncateTable: truncate,
-    exp.Copy: copy,
 }

@@ -25,6 +25,8 @@ EXPIRED = "390112"
 LOST = {"390104", "390111", "390113", "390114", "390115", "390103"}
 # Larger bodies do not occur: inline rows are a few megabytes, chunks some tens.
 _BODY_LIMIT = 256 * 1024 * 1024
+# Where the files of these are is told in plain JSON only.
+_CARRIES = ("PUT ", "GET ")
 _PARSE_ASIDE = 1024 * 1024
 _TOO_MANY = 429
 _REQUEST_TIMEOUT = 408
@@ -161,7 +163,9 @@ class Wire:
             await self._keeper.keep(self.tokens)
 
     async def _ask(self, request: "_Request", token: str) -> Reply:
-        kind = "json" if request.path.startswith("/session") else "snowflake"
+        sql = str((request.body or {}).get("sqlText", ""))
+        plain = request.path.startswith("/session") or sql.startswith(_CARRIES)
+        kind = "json" if plain else "snowflake"
         headers = {
             "Authorization": f'Snowflake Token="{token}"',
             "Accept": f"application/{kind}",

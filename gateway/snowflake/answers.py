@@ -11,6 +11,8 @@ from connections.upstream.errors import (
     UpstreamError,
     UpstreamUnreachable,
 )
+from gateway import transfers
+from gateway.claiming import claim
 from gateway.models import Statement, WireSession
 from gateway.snowflake import replies, results, running, upstreams, waiting
 from gateway.snowflake.errors import NO_RESULT, OVER, Refusal, refusal_for
@@ -42,6 +44,12 @@ async def settled(
             return replies.success(reply.to_json(base_url))
     if not statement.is_final:
         statement = await waiting.until_final(statement, seconds)
+    if statement.state == StatementState.QUEUED and transfers.carried(statement):
+        # Permitted by now, and its files are this driver's to carry.
+        claimed = await hop(claim, statement.pk)
+        if claimed is not None:
+            running.start(claimed, session, {})
+        return await settled(await hop(waiting.read, statement.pk), session, base_url, seconds)
     if not statement.is_final:
         return going_on(statement)
     return await final(statement, session, base_url)

@@ -6,6 +6,7 @@ gone on with by any process at any time: parts that were run are joined, never r
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -37,9 +38,12 @@ _TYPES = {
     "delete": 0x3300,
     "merge": 0x3400,
     "show": 0x4400,
+    "copy-in": 0x3600,
+    "unload": 0x3700,
     "describe": 0x4500,
     "transaction": 0x5000,
 }
+_CARRIES = re.compile(r"\s*(?:PUT|GET)\s", re.IGNORECASE)
 _OTHER_TYPE = 0x6000
 _SESSION_TYPE = 0x4000
 _driving: dict[UUID, "asyncio.Task[Refusal | None]"] = {}
@@ -80,6 +84,8 @@ def _begin(ask: "Ask") -> _Begun:
             f"{wanted[:20]}.",
             "0A000",
         )
+    if any(_CARRIES.match(part) for part in parts):
+        raise Refusal("000900", "PUT and GET are sent by themselves, one at a time.", "0A000")
     if ask.describe_only:
         # By this number drivers know that they have to go on without a description.
         raise Refusal("000007", "Several statements cannot be prepared at once.", "0A000")

@@ -13,7 +13,7 @@ from connections.masking.detectors import Detector, Finding
 from connections.upstream import decode
 from connections.upstream.results import chunk_headers, columns_of
 from connections.upstream.types import ResultColumn
-from gateway import contexts, wire_results
+from gateway import contexts, transfers, wire_results
 from gateway.models import Statement
 from gateway.results import MaskedResult, described, detectors_of
 from gateway.snowflake import parameters
@@ -47,15 +47,18 @@ class Reply:
 class Made:
     """One result: what is recorded of it, the reply, and where its further parts lie."""
 
-    recorded: MaskedResult
+    recorded: MaskedResult | None
     reply: dict[str, Any]
     places: dict[str, Any]
     parts: dict[str, Any] | None
+    transfer: dict[str, Any] | None = None
 
 
 def made(data: Mapping[str, Any], statement: Statement) -> Made:
     """Check a final reply. Raises Unreadable rather than hand on what could not be read."""
-    if not isinstance(data.get("rowtype"), list):
+    if transfers.carried(statement):
+        return _transfer(data, statement)
+    if "stageInfo" in data or not isinstance(data.get("rowtype"), list):
         raise Unreadable("Snowflake answered in a form that the gateway does not hand on.")
     total = int(data.get("total") or 0)
     most = statement.connection.max_rows
@@ -89,6 +92,17 @@ def made(data: Mapping[str, Any], statement: Statement) -> Made:
     )
     places = {name: data.get(f"final{name.capitalize()}Name") for name in contexts.PLACES}
     return Made(recorded, reply, places, _parts(data))
+
+
+def _transfer(data: Mapping[str, Any], statement: Statement) -> Made:
+    """Where a driver finds the files of a PUT or GET. What opens it is for the driver alone."""
+    try:
+        said = transfers.described(data, statement)
+    except ValueError as error:
+        raise Unreadable(f"The answer is not handed on: {error}.") from error
+    reply = {name: value for name, value in data.items() if name not in _DROPPED}
+    reply["parameters"] = parameters.corrected(data.get("parameters"))
+    return Made(None, reply, {}, None, said)
 
 
 def with_parts(made: Made, statement: Statement) -> Reply:

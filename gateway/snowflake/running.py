@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 _BEAT = 2.0
 # An answer that nobody fetched is dropped after so long; Snowflake has it for a day.
 _KEPT_SECONDS = 60.0
-_READS = frozenset({"select", "show", "describe", "explain"})
+_READS = frozenset({"select", "show", "describe", "explain", "list", "put", "get"})
 
 
 @dataclass(slots=True, eq=False)
@@ -153,7 +153,13 @@ def _finish(statement: Statement, data: dict[str, Any]) -> tuple[Statement, resu
             query_id=statement.upstream_query_id,
         )
         return execution.record_stubbornly(statement.pk, outcome), None
-    outcome = Outcome(StatementState.SUCCEEDED, result=made.recorded, places=made.places)
+    outcome = Outcome(
+        StatementState.SUCCEEDED,
+        result=made.recorded,
+        places=made.places,
+        query_id=statement.upstream_query_id,
+        transfer=made.transfer,
+    )
     final = execution.record_stubbornly(statement.pk, outcome)
     if final.state != StatementState.SUCCEEDED:
         return final, None

@@ -4,10 +4,12 @@ import asyncio
 from uuid import UUID
 
 import structlog
+from django.db.models import Q
 
+from connections.sql.stages import TRANSFERS
 from gateway.models import Statement
 from gateway.snowflake.hops import hop
-from gateway.states import FINAL
+from gateway.states import FINAL, StatementState
 from hoopweb.lib.stopping import STOPPING
 
 log = structlog.get_logger(__name__)
@@ -17,7 +19,9 @@ _asking: asyncio.Task[None] | None = None
 
 
 async def until_final(statement: Statement, seconds: float) -> Statement:
-    """The statement once it is final, or as it stands after ``seconds`` or when the server ends."""
+    """The statement once it is final or its driver's to carry, or as it stands after ``seconds``
+    or when the server ends.
+    """
     event = asyncio.Event()
     _waiters.setdefault(statement.pk, set()).add(event)
     _ask()
@@ -32,10 +36,10 @@ async def until_final(statement: Statement, seconds: float) -> Statement:
             waiting.discard(event)
             if not waiting:
                 _waiters.pop(statement.pk, None)
-    return await hop(_read, statement.pk)
+    return await hop(read, statement.pk)
 
 
-def _read(statement_id: UUID) -> Statement:
+def read(statement_id: UUID) -> Statement:
     return Statement.objects.select_related("connection").get(pk=statement_id)
 
 
@@ -63,5 +67,6 @@ async def _ask_on() -> None:
 
 
 def _final(waited_for: list[UUID]) -> set[UUID]:
-    rows = Statement.objects.filter(pk__in=waited_for, state__in=FINAL)
+    carried = Q(state=StatementState.QUEUED, statement_class__in=TRANSFERS)
+    rows = Statement.objects.filter(Q(state__in=FINAL) | carried, pk__in=waited_for)
     return set(rows.values_list("pk", flat=True))

@@ -12,6 +12,8 @@ from recordings.replay.step import Step, Story
 
 K = EventKind
 _STRATEGY_UNKNOWN = "masked"
+_CARRIES = {"UPLOAD": "Let the driver upload", "DOWNLOAD": "Let the driver download"}
+_MOST_FILES = 50
 
 _SPEAKERS = {
     "user": ("The person says", "chat-bubble-left"),
@@ -28,6 +30,7 @@ _PLAIN: dict[str, tuple[str, str, str]] = {
     K.QUEUED: ("Queued", "neutral", "queue-list"),
     K.INTENT: ("Sent to Snowflake", "running", "paper-airplane"),
     K.RESULT_PART: ("Part of the result", "neutral", "square-3-stack-3d"),
+    K.TRANSFER: ("Files in the stage", "neutral", "folder"),
     K.CANCELLED: ("Cancelled", "neutral", "stop-circle"),
     K.RECONCILED: ("Snowflake was asked", "neutral", "magnifying-glass-circle"),
     K.SESSION_CLOSED: ("Session closed and sealed", "neutral", "lock-closed"),
@@ -193,6 +196,9 @@ def _outcome(step: Step, story: Story) -> None:
     ]
     result = next((p for p in step.payloads if p.get("name") == "result" and _is_id(p)), None)
     step.title = "Result" if step.data.get("state") == "succeeded" else sign.word
+    transfer = _mapping(step.data.get("transfer"))
+    if transfer:
+        step.title = _CARRIES.get(str(transfer.get("command")), step.title)
     step.shown = {
         "sign": sign,
         "columns": columns,
@@ -203,6 +209,44 @@ def _outcome(step: Step, story: Story) -> None:
         "duration": words.duration(_number(step.data.get("duration_ms"))),
         "rows": _number(step.data.get("row_count")),
         "findings": [f for f in _dicts(step.data.get("findings")) if _number(f.get("count"))],
+        "transfer": _carried(transfer),
+    }
+
+
+def _carried(transfer: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Files that the driver was let carry, and the storage that it was sent to."""
+    if not transfer:
+        return None
+    files, storage = _texts(transfer.get("files")), _mapping(transfer.get("storage"))
+    return {
+        "stage": f"@{transfer.get('stage', '')}{transfer.get('path', '')}",
+        "up": transfer.get("command") == "UPLOAD",
+        "files": files[:_MOST_FILES],
+        "more": max(0, (_number(transfer.get("count")) or 0) - len(files[:_MOST_FILES])),
+        "storage": {
+            name.replace("_", " "): value
+            for name, value in storage.items()
+            if isinstance(value, str) and value
+        },
+    }
+
+
+def _transfer(step: Step, _story: Story) -> None:
+    files = _dicts(step.data.get("files"))
+    step.shown = {
+        "listed": bool(step.data.get("listed")),
+        "files": [
+            {
+                "name": str(each.get("name", "")),
+                "size": _number(each.get("size")) or 0,
+                "new": bool(each.get("new")),
+                "md5": str(each.get("md5", "")),
+            }
+            for each in files[:_MOST_FILES]
+        ],
+        "count": _number(step.data.get("count")) or 0,
+        "more": max(0, (_number(step.data.get("count")) or 0) - len(files[:_MOST_FILES])),
+        "size": _number(step.data.get("size")) or 0,
     }
 
 
@@ -225,6 +269,7 @@ _BY_KIND: dict[str, Callable[[Step, Story], None]] = {
     K.INTENT: _intent,
     K.OUTCOME: _outcome,
     K.RESULT_PART: _result_part,
+    K.TRANSFER: _transfer,
     K.RECONCILED: _reconciled,
 }
 
@@ -250,6 +295,14 @@ def _is_id(payload: Mapping[str, Any]) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

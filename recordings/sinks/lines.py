@@ -53,6 +53,7 @@ _DATA: dict[str, Callable[[Data], dict[str, Any]]] = {
     K.RESULT_PART: _only("number", "row_count"),
     K.OUTCOME: _outcome,
     K.CANCELLED: _only("by"),
+    K.TRANSFER: _only("listed", "count", "size"),
     K.RECONCILED: _only("state", "how"),
     K.SESSION_CLOSED: _only("reason"),
 }

@@ -192,7 +192,7 @@ def test_a_tampered_recording_says_so_on_its_page_and_still_opens(cast, owning):
 KEYS = """
     text role sql binds request_id effect reasons protections facts masked_outputs digest reviewers
     votes_needed expires_at choice reason reviewer grant_minutes state queue sql_sent row_count
-    columns findings duration_ms error by how principal connection
+    columns findings duration_ms error by how principal connection transfer listed files count size
 """
 
 

@@ -17,7 +17,7 @@ from fakesnow.statement_type import DML_TYPE_IDS, statement_type_id
 from fakesnow.transforms import show
 from sqlglot import Expr, exp
 
-from connections.upstream.emulator import information
+from connections.upstream.emulator import information, stages
 from connections.upstream.emulator.bindings import Parameters, to_parameters
 from connections.upstream.emulator.cursor import Connection
 from connections.upstream.emulator.dialect import (
@@ -144,6 +144,7 @@ class EngineSession:
         self.engine = engine
         self.context = context
         self.connection = engine.connection(database, schema)
+        self._stages = stages.Stages(self.connection, context.user)
         self._one_at_a_time = threading.Lock()
         self._running: str | None = None
         self._temporary: list[str] = []
@@ -212,6 +213,8 @@ class EngineSession:
     ) -> Outcome:
         if self.engine.keys and (found := self.engine.keys.run(sql, self.context.role)):
             return self._outcome(table=found, rowtype=rowtype_of(found), type_id=UNKNOWN_TYPE)
+        if stages.is_command(sql):
+            return self._filed(self._stages.run(sql))
         prepared = prepare(sql, self.context)
         if prepared.wait_seconds and aborted.wait(prepared.wait_seconds):
             raise _cancelled()
@@ -222,6 +225,13 @@ class EngineSession:
             return self._status()
         if describe_only:
             return self._describe(prepared)
+        if stages.unloads(prepared.tree):
+            return self._filed(self._stages.unload(prepared.tree))
+        return self._answer(prepared, parameters, query_id, sql)
+
+    def _answer(
+        self, prepared: Prepared, parameters: Parameters, query_id: str, sql: str
+    ) -> Outcome:
         type_id = statement_type_id(prepared.tree)
         writes = not isinstance(prepared.tree, exp.Query | exp.Show | exp.Describe)
         with self.engine.writing if writes else contextlib.nullcontext():
@@ -245,7 +255,17 @@ class EngineSession:
             type_id=type_id,
             is_dml=type_id in DML_TYPE_IDS,
             affected=affected,
-            extra={"put": cursor._last_transformed.args.get("put_stage_data")},  # noqa: SLF001
+        )
+
+    def _filed(self, found: tuple[pa.Table | None, dict[str, Any], int]) -> Outcome:
+        """What became of a statement about files: rows, or a driver's orders."""
+        rows, carried, type_id = found
+        table = rows if rows is not None else pa.table({})
+        return self._outcome(
+            table=table,
+            rowtype=rowtype_of(table),
+            type_id=type_id,
+            extra={"carried": carried} if carried else {},
         )
 
     def _execute(self, prepared: Prepared, parameters: Parameters) -> tuple[Any, int]:

@@ -51,8 +51,14 @@ async def final(statement: Statement, base_url: str, chunk_rows: int) -> JSONRes
     outcome = statement.outcome
     if outcome is None:
         raise AssertionError("a finished statement has an outcome or an error")
-    if outcome.extra.get("put"):
-        return success(outcome.extra["put"])
+    if outcome.extra.get("carried"):
+        known = {
+            "queryId": statement.id,
+            "sqlState": "00000",
+            "statementTypeId": outcome.type_id,
+            "parameters": [],
+        }
+        return success({**known, **outcome.extra["carried"]})
     # Encoding is work of the size of the result: not on the loop that serves everyone.
     return success(await asyncio.to_thread(_result, statement, outcome, base_url, chunk_rows))
 

@@ -106,3 +106,25 @@ def test_an_expired_token_opens_nothing(wire, issuer):
     with pytest.raises(Error, match="has expired") as caught:
         wire.connect(authenticator="oauth", token=short_lived(-60))
     assert caught.value.errno in {390303, 250001}
+
+
+@pytest.mark.parametrize(
+    ("claims", "key", "said"),
+    [
+        ({"aud": "somebody-else"}, jwts.RSA_KEY, "audience"),
+        ({}, jwts.OTHER_RSA_KEY, "key"),
+        ({"sub": "nobody"}, jwts.RSA_KEY, ""),
+        ({"iss": "https://unknown.example.com"}, jwts.RSA_KEY, ""),
+    ],
+    ids=["another-audience", "another-key", "another-subject", "another-issuer"],
+)
+def test_a_token_that_is_not_for_us_opens_nothing_and_says_what_to_do(
+    wire, issuer, claims, key, said
+):
+    given = {"iss": ISSUER, "aud": "hoopweb", "sub": "loader", **claims}
+    token = jwts.sign(jwts.claims(**given), key=key)
+    with pytest.raises(Error) as caught:
+        wire.connect(authenticator="oauth", token=token)
+    assert caught.value.errno in {390303, 250001}
+    assert said in str(caught.value)
+    assert token not in str(caught.value)

@@ -66,7 +66,8 @@ def test_a_denial_is_the_drivers_own_error(cursor, wire):
     error = caught.value
     assert (error.errno, error.sqlstate) == (3001, "42501")
     assert "denied" in error.msg
-    assert "Read the rows with SELECT" in error.msg
+    assert "Rule default-01: UNLOAD on SHOP.CRM.OUT" in error.msg
+    assert "Read with SELECT instead" in error.msg
     assert wire.rows("SELECT state FROM gateway_statement WHERE id = %s", error.sfqid) == [
         ("denied",)
     ]
