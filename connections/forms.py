@@ -263,16 +263,6 @@ class CredentialForm(forms.Form):
         }
 
 
-class RegisterForm(PlaceForm, CredentialForm):
-    """Both at once, for a new connection."""
-
-    field_order = (*PlaceForm.MAIN, *CredentialForm.base_fields, *PlaceForm.base_fields)
-
-    def settings(self) -> dict[str, Any]:
-        mine = set(PlaceForm.base_fields) - {"revision"}
-        return {k: v for k, v in super().settings().items() if k in mine}
-
-
 class AccessForm(forms.Form):
     """Who else may send statements."""
 

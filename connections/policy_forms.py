@@ -10,7 +10,7 @@ from connections.forms import Renewable, text_field
 from connections.masking.strategies import STRATEGIES
 from connections.models import Connection, Protection, Rule
 from connections.services.checked import DOORS, NUMBERS, WEEKDAYS
-from connections.services.suggestions import kind_of
+from connections.services.kinds import kind_of
 from connections.sql.facts import Use
 
 EFFECTS = [

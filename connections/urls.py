@@ -16,6 +16,12 @@ urlpatterns = [
     path("connections/<slug:name>/key/undo/", views.undo_rotation, name="undo-rotation"),
     path("connections/<slug:name>/state/", views.set_state, name="state"),
     path("connections/<slug:name>/test/", views.test, name="test"),
+    path("connections/<slug:name>/test/stop/", views.stop_test, name="stop-test"),
+    path("connections/<slug:name>/setup/", views.setup, name="setup"),
+    path("connections/<slug:name>/setup/discard/", views.discard, name="discard"),
+    path("connections/<slug:name>/setup/<slug:step>/", views.setup_step, name="setup-step"),
+    path("connections/<slug:name>/sampling/", views.sampling, name="sampling"),
+    path("connections/<slug:name>/sampling/stop/", views.stop_sampling, name="stop-sampling"),
     path("connections/<slug:name>/sync/", views.sync, name="sync"),
     path("connections/<slug:name>/access/", views.add_access, name="access"),
     path(

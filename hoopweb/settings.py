@@ -208,6 +208,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 10},
     },
+    "sweep-runs": {
+        "task": "connections.tasks.sweep_runs",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "sync-catalogues": {
         "task": "connections.tasks.sync_stale_catalogues",
         "schedule": 300.0,

@@ -3,6 +3,8 @@
 import itertools
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.models import Agent, RoleGrant, Team, User
 from accounts.principal import Role
 from connections.models import Access, Catalogue, Connection, Credential, Protection, Rule
@@ -61,7 +63,9 @@ def contacts() -> CatalogueValue:
     )
 
 
-def connection(name: str | None = None, *, catalogue: CatalogueValue | None = None) -> Connection:
+def connection(
+    name: str | None = None, *, catalogue: CatalogueValue | None = None, confirmed: bool = True
+) -> Connection:
     """A connection with a catalogue, EMAIL protected, reads allowed and writes reviewed."""
     name = name or f"connection-{next(_count)}"
     row = Connection.objects.create(
@@ -77,6 +81,8 @@ def connection(name: str | None = None, *, catalogue: CatalogueValue | None = No
         policy_revision=1,
         catalogue_version=1,
         mask_salt="salt",
+        is_active=confirmed,
+        confirmed_at=timezone.now() if confirmed else None,
     )
     Credential.objects.create(
         connection=row, method="password", login_name="HOOPWEB", secret="upstream-secret"

@@ -3,13 +3,20 @@
 ``by`` is the person who acts; None is the installation itself (seeding, a command in its shell).
 """
 
+from connections.models import ConnectionTest, Sampling
+from connections.services import runs
 from connections.services.access import grant_access, revoke_access
 from connections.services.catalogues import (
     request_catalogue_sync,
     sweep_catalogues,
     sync_catalogue,
 )
-from connections.services.checks import test_connection
+from connections.services.checks import (
+    cancel_connection_test,
+    request_connection_test,
+    run_connection_test,
+    send_test,
+)
 from connections.services.credentials import key_statement, set_credential
 from connections.services.detectors import (
     create_detector,
@@ -36,6 +43,14 @@ from connections.services.protections import (
     set_protection_enabled,
     update_protection,
 )
+from connections.services.registration import (
+    Missing,
+    confirm_connection,
+    discard_registration,
+    is_healthy,
+    mark_step_seen,
+    missing_of,
+)
 from connections.services.revisions import Difference, differences
 from connections.services.rules import (
     create_rule,
@@ -43,6 +58,14 @@ from connections.services.rules import (
     move_rule,
     set_rule_enabled,
     update_rule,
+)
+from connections.services.runs import newest
+from connections.services.sampling import (
+    cancel_sampling,
+    request_sampling,
+    run_sampling,
+    sampled_of,
+    send_sampling,
 )
 from connections.services.suggestions import Suggestion, suggest
 from connections.services.targets import (
@@ -60,11 +83,21 @@ from connections.services.values import (
     target_for,
 )
 
+
+def sweep_runs() -> int:
+    """Tests and samplings whose worker or message was lost; says how many were sent again."""
+    return runs.sweep(ConnectionTest, send_test) + runs.sweep(Sampling, send_sampling)
+
+
 __all__ = [
     "Difference",
+    "Missing",
     "Suggestion",
     "advance_key_rotation",
+    "cancel_connection_test",
+    "cancel_sampling",
     "catalogue_for",
+    "confirm_connection",
     "context_for",
     "create_detector",
     "create_protection",
@@ -76,20 +109,30 @@ __all__ = [
     "detectors_for",
     "differences",
     "disable_connection",
+    "discard_registration",
     "enable_connection",
     "export_policy",
     "grant_access",
     "import_policy",
     "install_default_policy",
+    "is_healthy",
     "key_statement",
+    "mark_step_seen",
+    "missing_of",
     "move_rule",
+    "newest",
     "protect_copies",
     "record_test",
     "register_connection",
     "request_catalogue_sync",
+    "request_connection_test",
+    "request_sampling",
     "restore_policy",
     "revoke_access",
     "ruleset_for",
+    "run_connection_test",
+    "run_sampling",
+    "sampled_of",
     "set_credential",
     "set_detector_action",
     "set_protection_enabled",
@@ -97,9 +140,9 @@ __all__ = [
     "start_key_rotation",
     "suggest",
     "sweep_catalogues",
+    "sweep_runs",
     "sync_catalogue",
     "target_for",
-    "test_connection",
     "undo_key_rotation",
     "update_connection",
     "update_detector",

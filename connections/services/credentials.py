@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from connections.models import Connection, Credential, KeyRotation
+from connections.services import runs
 from connections.services.acting import actor_of, need_admin_of
 from connections.services.given import Given, read_reference, refuse_what_cannot_work
 from connections.services.places import quoted_name, stored_name
@@ -122,6 +123,7 @@ def set_credential(
         )
         # A test of the old credential says nothing about this one.
         row.tested_at, row.test_report = None, []
+        runs.place_changed(row)
         row.save(update_fields=["tested_at", "test_report"])
         audit(
             actor=actor_of(by),

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.signals import announce
 from connections.models import Connection
-from connections.services import places
+from connections.services import places, runs
 from connections.services.acting import actor_of, need_admin, need_admin_of
 from connections.services.credentials import set_credential
 from connections.services.policies import install_default_policy
@@ -53,6 +53,7 @@ def register_connection(
 ) -> Connection:
     """A new connection, with the default rules unless the caller brings its own.
 
+    It serves nobody until ``confirm_connection`` has said so.
     ``settings`` are the other names of ``FIELDS``; ``credential`` is what ``set_credential`` takes,
     and either both come to be or neither. Raises InvalidRequest with ``errors`` by field,
     Conflict when the name is taken.
@@ -61,7 +62,7 @@ def register_connection(
     values = places.checked_place({"name": name, "account": account, **_known(settings)})
     try:
         with transaction.atomic():
-            connection = Connection.objects.create(**values)
+            connection = Connection.objects.create(**values, registered_by=by)
             audit(
                 actor=actor_of(by),
                 action="connection-registered",
@@ -113,6 +114,7 @@ def update_connection(
             row.revision += 1
             if any(key in changed for key in _WHERE):
                 row.tested_at, row.test_report = None, []
+                runs.place_changed(row)
             row.save()
             audit(
                 actor=actor_of(by),
@@ -139,6 +141,7 @@ def disable_connection(
 def enable_connection(
     *, connection: Connection, by: User | None, address: str | None = None
 ) -> Connection:
+    """Open it again. Raises Conflict for one whose registration was never confirmed."""
     return _set_active(connection, by, address, active=True)
 
 
@@ -176,6 +179,11 @@ def _set_active(
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
         if row.is_active == active:
             return row
+        if active and not row.is_confirmed:
+            raise Conflict(
+                f"The registration of {row.name} is not confirmed yet. Go through its last step "
+                "first; that enables it."
+            )
         row.is_active = active
         row.save(update_fields=["is_active"])
         if not active:

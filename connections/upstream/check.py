@@ -16,7 +16,7 @@ from hoopweb.lib import outgoing
 
 _SECONDS = 10.0
 
-NAMES = ("Address", "Connection", "Login", "Role", "Warehouse", "Metadata")
+NAMES = ("DNS", "TLS", "Login", "Role", "Warehouse", "Metadata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ async def _metadata(session: SnowflakeSession) -> str:
     return f"{count} tables and views visible in {database}"
 
 
-_BEFORE = {"Address": _address, "Connection": _connection}
+_BEFORE = {"DNS": _address, "TLS": _connection}
 _AFTER = {"Role": _role, "Warehouse": _warehouse, "Metadata": _metadata}
 _CURES = {
     "Login": "Snowflake could not be reached for the login; try again, then check the proxy.",

@@ -12,6 +12,7 @@ from connections.views.masks import (
     switch_protection,
 )
 from connections.views.policies import export, install_default, policy, rules
+from connections.views.registration import discard, setup, setup_step
 from connections.views.rotation import (
     advance_rotation,
     rotation,
@@ -19,6 +20,7 @@ from connections.views.rotation import (
     undo_rotation,
 )
 from connections.views.rulebook import delete_rule, edit_rule, move_rule, new_rule, switch_rule
+from connections.views.running import sampling, stop_sampling, stop_test, test
 from connections.views.simulating import simulate
 from connections.views.targets import (
     credential,
@@ -27,7 +29,6 @@ from connections.views.targets import (
     listing,
     new,
     set_state,
-    test,
 )
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "delete_protection",
     "delete_rule",
     "detail",
+    "discard",
     "edit",
     "edit_protection",
     "edit_rule",
@@ -57,9 +59,14 @@ __all__ = [
     "revisions",
     "rotation",
     "rules",
+    "sampling",
     "set_state",
+    "setup",
+    "setup_step",
     "simulate",
     "start_rotation",
+    "stop_sampling",
+    "stop_test",
     "switch_protection",
     "switch_rule",
     "sync",

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -34,7 +34,7 @@ def add_access(request: HttpRequest, name: str) -> HttpResponse:
             common.take_over(form, error)
         else:
             messages.success(request, f"{holder} may use {row.name}.")
-            return redirect("connections:detail", row.name)
+            return common.home(row)
     context = targets.detail_context(request, row, form)
     return render(request, "connections/detail.html", context, status=422)
 
@@ -47,4 +47,4 @@ def remove_access(request: HttpRequest, name: str, access_id: UUID) -> HttpRespo
     holder = access.team or access.user or access.agent
     services.revoke_access(access=access, **common.acting(request))
     messages.success(request, f"{holder} may no longer use {row.name}.")
-    return redirect("connections:detail", row.name)
+    return common.home(row)

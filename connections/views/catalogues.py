@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from connections import services
@@ -40,7 +40,7 @@ def sync(request: HttpRequest, name: str) -> HttpResponse:
         except HoopwebError as error:
             common.tell(request, error)
         if not is_part(request):
-            return redirect("connections:detail", row.name)
+            return common.home(row)
     else:
         row = common.seen(request, name)
     context = sync_context(request, row)

@@ -5,12 +5,14 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.forms import BaseForm
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from accounts.addresses import address_of
 from accounts.models import RoleGrant, User
 from accounts.principal import Role
-from connections.models import Connection
+from connections import services
+from connections.models import Access, Connection
 from hoopweb.lib.errors import HoopwebError
 
 
@@ -41,6 +43,36 @@ def changeable(request: HttpRequest, name: str) -> Connection:
             f"You may see {row.name} but not change it. Ask one of its admins: {admins_of(row)}."
         )
     return row
+
+
+def home(row: Connection) -> HttpResponse:
+    """To the page of a connection, or back into its registration while that goes on."""
+    name = "connections:detail" if row.is_confirmed else "connections:setup"
+    return redirect(name, row.name)
+
+
+def step_or(row: Connection, step: str, page: str) -> HttpResponse:
+    """Back to a step of the registration while that goes on, else to ``page``."""
+    if row.is_confirmed:
+        return redirect(page, row.name)
+    return redirect("connections:setup-step", row.name, step)
+
+
+def holder_of(access: Access) -> tuple[str, str]:
+    """What kind of holder it is, and its name."""
+    if access.agent:
+        return "agent", access.agent.name
+    if access.user:
+        return "person", str(access.user)
+    assert access.team is not None
+    return "team", access.team.name
+
+
+def health_of(row: Connection) -> str:
+    """What the last test said, as the state chip names it."""
+    if row.tested_at is None:
+        return "untested"
+    return "healthy" if services.is_healthy(row) else "unreachable"
 
 
 def may_change(request: HttpRequest, row: Connection) -> bool:

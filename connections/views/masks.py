@@ -12,9 +12,11 @@ from connections import services
 from connections.masking.strategies import STRATEGIES, Strategy
 from connections.models import Connection, Protection
 from connections.policy_forms import ProtectionForm
-from connections.services.suggestions import Suggestion, covers, kind_of, sample_of
+from connections.services.kinds import kind_of, sample_of
+from connections.services.suggestions import Suggestion, covers
 from connections.views import common
 from connections.views.policies import frame
+from connections.views.running import sampling_context
 from hoopweb.lib.errors import Conflict, HoopwebError
 from hoopweb.lib.htmx import is_part
 
@@ -27,17 +29,25 @@ def protections(request: HttpRequest, name: str) -> HttpResponse:
     """Protected columns and tags, and columns that look as if they should be."""
     row = common.seen(request, name)
     rows = list(row.protections.all())
-    found = suggestions_of(row, rows)
     context = frame(request, row, "protections") | {
         "protections": [
             {"item": item, "strategy": STRATEGIES.get(item.strategy), "example": _example(item)}
             for item in rows
         ],
+        **suggestions_context(row, rows),
+    }
+    return render(request, "connections/protections.html", context)
+
+
+def suggestions_context(row: Connection, rows: list[Protection]) -> dict[str, Any]:
+    """What the card of suggestions shows, and how far a sampling is."""
+    found = suggestions_of(row, rows)
+    return {
         "suggestions": found[:SHOWN_SUGGESTIONS],
         "more_suggestions": max(len(found) - SHOWN_SUGGESTIONS, 0),
         "suggestion_count": len(found),
+        **sampling_context(row),
     }
-    return render(request, "connections/protections.html", context)
 
 
 def suggestions_of(row: Connection, rows: list[Protection]) -> list[dict[str, Any]]:
@@ -47,7 +57,7 @@ def suggestions_of(row: Connection, rows: list[Protection]) -> list[dict[str, An
     values = [item.as_value() for item in rows]
     return [
         {"item": item, "strategy": STRATEGIES[item.strategy], "example": _shown(item)}
-        for item in services.suggest(services.catalogue_for(row), values)
+        for item in services.suggest(services.catalogue_for(row), values, services.sampled_of(row))
     ]
 
 
@@ -81,7 +91,7 @@ def accept(request: HttpRequest, name: str) -> HttpResponse:
     items = [s["item"].as_values() for s in found if not wanted or s["item"].key == wanted]
     if not items:
         messages.info(request, "These columns are protected already.")
-        return redirect("connections:protections", row.name)
+        return _back(request, row)
     try:
         made = services.create_protections(connection=row, items=items, **common.acting(request))
     except HoopwebError as error:
@@ -90,6 +100,13 @@ def accept(request: HttpRequest, name: str) -> HttpResponse:
         said = str(made[0]) if len(made) == 1 else f"{len(made)} columns"
         verb = "is" if len(made) == 1 else "are"
         messages.success(request, f"{said} {verb} protected from the next statement on.")
+    return _back(request, row)
+
+
+def _back(request: HttpRequest, row: Connection) -> HttpResponse:
+    """To where the suggestions were shown: the policy, or the step of a registration."""
+    if request.POST.get("then") == "setup" and not row.is_confirmed:
+        return redirect("connections:setup-step", row.name, "protections")
     return redirect("connections:protections", row.name)
 
 

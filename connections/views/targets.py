@@ -11,12 +11,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from connections import services
-from connections.forms import AccessForm, CredentialForm, PlaceForm, RegisterForm
+from connections.forms import AccessForm, PlaceForm
 from connections.models import Catalogue, CatalogueSync, Connection, Credential
 from connections.views import common
-from connections.views.setup import health_of, setup_of
+from connections.views.registration import blank_steps, credential_form, place_form, unfinished_of
+from connections.views.running import test_context
 from hoopweb.lib.errors import HoopwebError
-from hoopweb.lib.htmx import is_part
 from recordings.models import AuditEntry
 
 RECENT = 8
@@ -28,6 +28,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     user = common.viewer(request)
     rows = (
         Connection.objects.visible_to(user)
+        .select_related("registered_by")
         .annotate(
             rule_count=Count("rules", filter=Q(rules__enabled=True), distinct=True),
             protection_count=Count(
@@ -47,39 +48,40 @@ def listing(request: HttpRequest) -> HttpResponse:
     found = [
         {
             "row": row,
-            "health": health_of(row),
+            "health": common.health_of(row),
             "catalogue": catalogues.get(row.pk),
         }
         for row in rows
+        if row.is_confirmed
     ]
-    return render(
-        request,
-        "connections/list.html",
-        {"rows": found, "may_register": user.is_admin, "now": timezone.now()},
-    )
+    context = {
+        "rows": found,
+        "unfinished": unfinished_of(request, [row for row in rows if not row.is_confirmed]),
+        "may_register": user.is_admin,
+        "now": timezone.now(),
+    }
+    return render(request, "connections/list.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
-    """Register a connection; what follows stands on its own page as a list of steps."""
+    """The first step of registering a connection; it is kept from here on."""
     user = common.viewer(request)
     if not user.is_admin:
         raise PermissionDenied(
             "Only an admin of all connections may register one. Ask one of them."
         )
-    form = RegisterForm(request.POST or None)
+    form = PlaceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            row = services.register_connection(
-                **form.settings(), credential=form.given(), **common.acting(request)
-            )
+            row = services.register_connection(**form.settings(), **common.acting(request))
         except HoopwebError as error:
             common.take_over(form, error)
         else:
-            messages.success(request, f"{row.name} is registered. These steps make it work.")
-            return redirect("connections:detail", row.name)
+            return redirect("connections:setup-step", row.name, "method")
     status = 422 if form.errors else 200
-    return render(request, "connections/new.html", {"form": form}, status=status)
+    context = {"form": form, "steps": blank_steps()}
+    return render(request, "connections/new.html", context, status=status)
 
 
 @require_GET
@@ -101,16 +103,16 @@ def detail_context(
     may_audit = may_change or row.pk in user.audits
     return {
         "row": row,
-        "health": health_of(row),
+        "health": common.health_of(row),
         "may_change": may_change,
         "credential": credential,
         "catalogue": catalogue,
         "sync": CatalogueSync.objects.filter(connection=row).first(),
-        "access": [(item, item.is_live(), _holder(item)) for item in access],
+        "access": [(item, item.is_live(), common.holder_of(item)) for item in access],
         "access_form": access_form or AccessForm() if may_change else None,
         "rules": row.rules.filter(enabled=True).count(),
         "protections": row.protections.filter(enabled=True).count(),
-        "setup": setup_of(row, credential, access) if may_change else None,
+        **test_context(row),
         "recent": _recent(row) if may_audit else [],
         "admins": common.admins_of(row),
     }
@@ -124,32 +126,14 @@ def _recent(row: Connection) -> list[dict[str, Any]]:
     ]
 
 
-def _holder(access: Any) -> tuple[str, str]:
-    if access.agent:
-        return "agent", access.agent.name
-    return ("person", str(access.user)) if access.user else ("team", access.team.name)
-
-
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, name: str) -> HttpResponse:
     """Change where a connection leads and its limits."""
     row = common.changeable(request, name)
-    form = PlaceForm(request.POST or None, initial=PlaceForm.initial_of(row))
-    if request.method == "POST" and form.is_valid():
-        try:
-            row = services.update_connection(
-                connection=row,
-                revision=form.cleaned_data["revision"],
-                **form.settings(),
-                **common.acting(request),
-            )
-        except HoopwebError as error:
-            common.take_over(form, error)
-            if "revision" in error.fields:
-                form.renew_revision(error.fields["revision"])
-        else:
-            messages.success(request, f"{row.name} is saved.")
-            return redirect("connections:detail", row.name)
+    form, saved = place_form(request, row)
+    if saved is not None:
+        messages.success(request, f"{saved.name} is saved.")
+        return redirect("connections:detail", saved.name)
     status = 422 if form.errors else 200
     return render(request, "connections/edit.html", {"row": row, "form": form}, status=status)
 
@@ -158,28 +142,10 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
 def credential(request: HttpRequest, name: str) -> HttpResponse:
     """Set another credential; the old one is never shown."""
     row = common.changeable(request, name)
-    found = Credential.objects.filter(connection=row).first()
-    initial = (
-        {
-            "method": found.method,
-            "login_name": found.login_name,
-            "source": found.source,
-            "reference_name": found.reference.get("name", ""),
-            "reference_field": found.reference.get("field", ""),
-            **{k: found.public.get(k, "") for k in ("provider", "token_url", "client_id", "scope")},
-        }
-        if found
-        else {}
-    )
-    form = CredentialForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        try:
-            services.set_credential(connection=row, **form.given(), **common.acting(request))
-        except HoopwebError as error:
-            common.take_over(form, error)
-        else:
-            messages.success(request, f"The credential of {row.name} is set. Test it now.")
-            return redirect("connections:detail", row.name)
+    form, found, is_set = credential_form(request, row)
+    if is_set:
+        messages.success(request, f"The credential of {row.name} is set. Test it now.")
+        return redirect("connections:detail", row.name)
     status = 422 if form.errors else 200
     context = {"row": row, "form": form, "credential": found}
     return render(request, "connections/credential.html", context, status=status)
@@ -190,24 +156,13 @@ def set_state(request: HttpRequest, name: str) -> HttpResponse:
     """Switch a connection off or on."""
     row = common.changeable(request, name)
     if request.POST.get("active") == "1":
-        services.enable_connection(connection=row, **common.acting(request))
+        try:
+            services.enable_connection(connection=row, **common.acting(request))
+        except HoopwebError as error:
+            common.tell(request, error)
+            return common.home(row)
         messages.success(request, f"{row.name} is enabled. Statements pass again.")
     else:
         services.disable_connection(connection=row, **common.acting(request))
         messages.success(request, f"{row.name} is disabled. No statement passes.")
     return redirect("connections:detail", row.name)
-
-
-@require_POST
-def test(request: HttpRequest, name: str) -> HttpResponse:
-    """Log in and look round, a step at a time; the report stays on the page."""
-    row = common.changeable(request, name)
-    before = health_of(row)
-    row = services.test_connection(connection=row, **common.acting(request))
-    if not is_part(request):
-        return redirect("connections:detail", row.name)
-    response = render(request, "connections/_test.html", {"row": row, "may_change": True})
-    if health_of(row) != before:
-        # The state beside the name and the set-up steps hang on it.
-        response.headers["HX-Refresh"] = "true"
-    return response

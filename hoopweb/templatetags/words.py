@@ -44,6 +44,7 @@ STATES: dict[str, Sign] = {
     "paused": Sign("Paused", "neutral", "pause"),
     "healthy": Sign("Healthy", "allowed", "check-circle"),
     "unreachable": Sign("Unreachable", "failed", "signal-slash"),
+    "unconfirmed": Sign("Not confirmed", "waiting", "pause-circle"),
     "untested": Sign("Not tested", "neutral", "question-mark-circle"),
 }
 

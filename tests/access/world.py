@@ -142,6 +142,7 @@ class World:
         )
         values: dict[str, Any] = {
             "connections:name": connection.name,
+            "step": "account",
             "connection_id": connection.pk,
             "access_id": access.pk,
             "connections:slug": rule.slug,

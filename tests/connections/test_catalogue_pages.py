@@ -9,7 +9,8 @@ from django.urls import reverse
 from accounts.principal import Role
 from connections import services
 from connections.models import Connection
-from connections.services.suggestions import kind_of, suggest
+from connections.services.kinds import kind_of
+from connections.services.suggestions import suggest
 from connections.sql.catalogue import Catalogue, Column, Table
 from connections.sql.facts import ObjectName
 from tests import factories

@@ -31,6 +31,10 @@ FORMS = [
 ACTIONS = [
     "connections:state",
     "connections:test",
+    "connections:stop-test",
+    "connections:discard",
+    "connections:sampling",
+    "connections:stop-sampling",
     "connections:start-rotation",
     "connections:advance-rotation",
     "connections:undo-rotation",
@@ -141,7 +145,7 @@ def test_what_does_not_exist_is_not_found(row: Connection) -> None:
 def test_actions_want_post(row: Connection) -> None:
     client = signed_in(factories.person("admin", Role.ADMIN))
     for name in ACTIONS:
-        if name != "connections:sync":
+        if name not in {"connections:sync", "connections:test", "connections:sampling"}:
             assert client.get(reverse(name, args=[row.name])).status_code == 405, name
 
 
@@ -184,18 +188,6 @@ def test_policy_opens_on_the_connection_asked_for(row: Connection) -> None:
     assert found.headers["Location"] == reverse("connections:revisions", args=["shop"])
     found = client.get(reverse("connections:policy"), {"connection": "nowhere"})
     assert found.headers["Location"] == reverse("connections:rules", args=["another"])
-
-
-def test_the_setup_appears_for_admins_until_it_is_done(row: Connection) -> None:
-    admin = signed_in(factories.person("admin", Role.ADMIN))
-    url = reverse("connections:detail", args=[row.name])
-    assert "of 5 done" in admin.get(url).content.decode()
-    reviewer = signed_in(factories.person("reviewer", Role.REVIEWER))
-    assert "of 5 done" not in reviewer.get(url).content.decode()
-    factories.allow(row, factories.team())
-    step = {"name": "Login", "ok": True, "detail": "", "cure": "", "milliseconds": 1}
-    services.record_test(connection=row, report=[step], by=None)
-    assert "of 5 done" not in admin.get(url).content.decode()
 
 
 def test_policy_revisions_name_who_and_what(row: Connection) -> None:

@@ -7,7 +7,7 @@ services as the console, so all of it is in the audit trail.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -17,12 +17,13 @@ from accounts.authentication import verify_agent_token
 from accounts.models import Agent, RoleGrant, Team, User
 from accounts.principal import Role
 from connections import services as connections
-from connections.models import CatalogueSync, Connection, Credential
+from connections.models import CatalogueSync, Connection, ConnectionTest, Credential
 from hoopweb.lib import env
 from hoopweb.lib.errors import HoopwebError, InvalidRequest
 from hoopweb.local import keys
 
 Say = Callable[[str], None]
+R = TypeVar("R", CatalogueSync, ConnectionTest)
 
 AGENT = "revenue-analyst"
 CONNECTION = "retail"
@@ -72,6 +73,9 @@ def seed(*, say: Say) -> Seeded:
         _read_catalogue(connection)
         say("protections")
         _protect(connection)
+    if not connection.is_confirmed:
+        say("confirming: the connection is tested")
+        _confirm(connection)
     say("")
     return Seeded(token)
 
@@ -181,12 +185,22 @@ def _read_catalogue(connection: Connection) -> None:
     connection.refresh_from_db()
 
 
-def _wait_for(sync: CatalogueSync) -> CatalogueSync:
+def _confirm(connection: Connection) -> None:
+    asked = connections.request_connection_test(connection=connection, by=None)
+    run = connections.run_connection_test(asked.pk) or _wait_for(asked)
+    if run.state != "done":
+        said = [f"{s['detail']} {s['cure']}" for s in run.steps if s["state"] == "failed"]
+        raise InvalidRequest(f"The connection does not work. {run.detail} {' '.join(said)}")
+    connections.confirm_connection(connection=connection, by=None)
+    connection.refresh_from_db()
+
+
+def _wait_for(run: R) -> R:
     until = time.monotonic() + _PATIENCE
-    while sync.finished_at is None and time.monotonic() < until:
+    while run.finished_at is None and time.monotonic() < until:
         time.sleep(0.2)
-        sync.refresh_from_db()
-    return sync
+        run.refresh_from_db()
+    return run
 
 
 def _protect(connection: Connection) -> None:

@@ -55,9 +55,9 @@ async def test_all_steps_pass(emulator):
 @pytest.mark.parametrize(
     ("change", "step", "cure"),
     [
-        ({"host": "nowhere.invalid"}, "Address", "account identifier"),
-        ({"port": 1}, "Connection", "network policy"),
-        ({"protocol": "https"}, "Connection", "certificate"),
+        ({"host": "nowhere.invalid"}, "DNS", "account identifier"),
+        ({"port": 1}, "TLS", "network policy"),
+        ({"protocol": "https"}, "TLS", "certificate"),
         ({"secret": "wrong"}, "Login", "password"),
         ({"role": "NOBODY"}, "Login", "GRANT ROLE NOBODY"),
         ({"warehouse": ""}, "Warehouse", "warehouse"),
