@@ -94,7 +94,7 @@ class Sampling(Run):
     rows_read = models.PositiveIntegerField(default=0)
     bytes_read = models.PositiveBigIntegerField(default=0)
     # One for each column and detector that hit: database, schema, table, column, detector,
-    # sampled (values that are not null), whole (that are it), within (that contain it).
+    # sampled (values that are not null), whole (that are it), within (that contain it), label.
     findings = models.JSONField(default=list)
     # Tables that could not be read, with the code that Snowflake gave.
     skipped = models.JSONField(default=list)

@@ -18,10 +18,17 @@ class Sampled:
     sampled: int  # values that were neither null nor blank
     whole: int  # of them, those that are such a thing
     within: int  # of them, those that contain one
+    label: str = ""  # of a detector of one's own
 
     @property
     def key(self) -> tuple[str, str, str, str]:
         return self.database, self.schema, self.table, self.column
+
+    @property
+    def seen(self) -> "Seen":
+        """The words, the least share and the masks of what the detector finds."""
+        own = f"of detector {self.label or self.detector}"
+        return SEEN.get(self.detector) or Seen(f"a hit {own}", f"hits {own}")
 
     @property
     def share(self) -> float:
@@ -34,16 +41,15 @@ class Sampled:
 
     def says(self) -> bool:
         """Whether this is enough to suggest something."""
-        return self.within > 0 and self.share >= SEEN[self.detector].share
+        return self.within > 0 and self.share >= self.seen.share
 
     def reason(self) -> str:
         """Such as: 41 of 50 sampled values are e-mail addresses."""
-        seen = SEEN[self.detector]
         hits = self.whole if self.mostly else self.within
         if hits == 1:
-            said = f"{'is' if self.mostly else 'contains'} {seen.one}"
+            said = f"{'is' if self.mostly else 'contains'} {self.seen.one}"
         else:
-            said = f"{'are' if self.mostly else 'contain'} {seen.many}"
+            said = f"{'are' if self.mostly else 'contain'} {self.seen.many}"
         return f"{hits} of {self.sampled} sampled value{'s' * (self.sampled != 1)} {said}"
 
 
@@ -76,7 +82,7 @@ def best_by_column(sampled: Iterable[Sampled]) -> dict[tuple[str, str, str, str]
     """For each column the detector that says most."""
     best: dict[tuple[str, str, str, str], Sampled] = {}
     for item in sampled:
-        if item.detector not in SEEN or not item.says():
+        if not item.says():
             continue
         other = best.get(item.key)
         if other is None or (item.whole, item.within) > (other.whole, other.within):

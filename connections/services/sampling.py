@@ -15,6 +15,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from celery.exceptions import SoftTimeLimitExceeded
 
 from accounts.models import User
+from connections.masking.detectors import BY_NAME, Detector
 from connections.masking.sampled import count
 from connections.masking.types import Family, family
 from connections.models import Connection, RunState, Sampling
@@ -23,7 +24,7 @@ from connections.services import runs
 from connections.services.acting import actor_of, need_admin_of
 from connections.services.evidence import Sampled
 from connections.services.suggestions import Marks, covers
-from connections.services.values import catalogue_for, target_for
+from connections.services.values import catalogue_for, detectors_for, target_for
 from connections.sql.catalogue import Catalogue, Column, Table
 from connections.upstream import sample
 from connections.upstream.client import SnowflakeSession, connect
@@ -196,13 +197,16 @@ async def _one(counted: "_Counted", session: SnowflakeSession, look: Look) -> bo
     findings = [
         finding
         for column, values in zip(look.columns, columns, strict=True)
-        for finding in _findings(look.table, column, values)
+        for finding in _findings(look.table, column, values, counted.detectors)
     ]
     return await sync_to_async(counted.keep)(findings, read, size)
 
 
-def _findings(table: Table, column: Column, values: Sequence[object]) -> list[dict[str, Any]]:
+def _findings(
+    table: Table, column: Column, values: Sequence[object], detectors: Sequence[Detector]
+) -> list[dict[str, Any]]:
     name = table.name
+    labels = {d.name: d.label for d in detectors if d.name not in BY_NAME}
     return [
         {
             "database": name.database,
@@ -213,8 +217,9 @@ def _findings(table: Table, column: Column, values: Sequence[object]) -> list[di
             "sampled": found.sampled,
             "whole": found.whole,
             "within": found.within,
+            "label": labels.get(found.detector, ""),
         }
-        for found in count(values)[1]
+        for found in count(values, detectors)[1]
     ]
 
 
@@ -229,6 +234,8 @@ class _Counted:
     def __init__(self, run: Sampling, row: Connection, total: int, left: int) -> None:
         self.run, self.row, self.total, self.left = run, row, total, left
         self.done = self.rows = self.bytes = 0
+        # Those built in that are not switched off here, and those of one's own.
+        self.detectors = detectors_for(row)
         self.findings: list[dict[str, Any]] = []
         self.skipped: list[dict[str, str]] = []
 

@@ -13,7 +13,7 @@ from typing import Any
 from connections.masking.strategies import STRATEGIES, strictest
 from connections.masking.types import Family, family
 from connections.policy.types import Protection
-from connections.services.evidence import SEEN, Sampled, best_by_column
+from connections.services.evidence import Sampled, best_by_column
 from connections.services.kinds import Mask, kind_by_tags, kind_of
 from connections.sql.catalogue import Catalogue, Column, Table
 
@@ -89,7 +89,7 @@ def _suggested(table: Table, column: Column, seen: Sampled | None) -> Suggestion
         strategy, options = _fitting(kind.masks, column.type)
         reason = f"the {by} says {kind.label}"
         return Suggestion(table, column, kind.label, strategy, options, reason)
-    shape = SEEN[seen.detector]
+    shape = seen.seen
     # Part of a text that merely contains one could be anything.
     strategy, options = _fitting(shape.masks if seen.mostly else (), column.type)
     reason = seen.reason()

@@ -38,6 +38,10 @@ class Lag:
     records: int
     seconds: float
 
+    @property
+    def milliseconds(self) -> float:
+        return self.seconds * 1000
+
 
 def deliver_due() -> int:
     """Give every sink that is due its turn; how many records arrived."""

@@ -316,6 +316,18 @@ def test_counts(values: list[Any], found: list[tuple[str, int, int, int]]) -> No
     assert [(c.detector, c.sampled, c.whole, c.within) for c in counts] == found
 
 
+def test_a_detector_of_ones_own_looks_too_and_one_that_is_off_does_not(row: Connection) -> None:
+    services.create_detector(
+        connection=row, by=None, name="order", label="Order number", pattern=r"paid [0-9]+"
+    )
+    services.set_detector_action(connection=row, by=None, name="card", action="off")
+    row.refresh_from_db()
+    run(row)
+    offered = suggestions(row)
+    assert offered["REMARK"].reason == "37 of 50 sampled values are hits of detector Order number"
+    assert "REF" not in offered
+
+
 def test_every_detector_has_words_and_a_share() -> None:
     assert set(SEEN) == {detector.name for detector in DETECTORS}
 

@@ -20,7 +20,10 @@ SECRET = "canary-9f2b-secret"
 
 @pytest.fixture
 def row() -> Connection:
-    return services.register_connection(by=None, name="shop", account="acme-shop")
+    row = services.register_connection(by=None, name="shop", account="acme-shop")
+    row.confirmed_at, row.is_active = timezone.now(), True
+    row.save()
+    return row
 
 
 def test_names_are_kept_as_snowflake_stores_them() -> None:

@@ -301,10 +301,6 @@ def _everything(stack) -> dict[str, bytes]:
         csrf = {"csrfmiddlewaretoken": ada.cookies["csrftoken"]}
         for path in ("", "credential/", "edit/"):
             keep(f"{name}/{path}", ada.get(f"{stack.url}/connections/{name}/{path}", timeout=20))
-        keep(
-            f"{name}/test",
-            ada.post(f"{stack.url}/connections/{name}/test/", data=csrf, timeout=40),
-        )
         # A form that is refused comes back without what was typed.
         keep(
             f"{name}/credential refused",
@@ -314,12 +310,31 @@ def _everything(stack) -> dict[str, bytes]:
                 timeout=20,
             ),
         )
+    _run_everything(stack, ada, keep)
     for path in ("/audit/", "/sessions/", "/metrics", "/agents/", "/search/?q=canary"):
         keep(path, otto.get(stack.url + path, timeout=20))
     for (session_id,) in stack.rows("SELECT id FROM recordings_session"):
         keep("replay", otto.get(f"{stack.url}/sessions/{session_id}/", timeout=20))
         keep("export", otto.get(f"{stack.url}/sessions/{session_id}/export", timeout=20))
     return answers
+
+
+def _run_everything(stack, ada, keep) -> None:
+    """Have workers test and sample each connection, and look at the pages when they have."""
+    for name in stack.planted:
+        for run in ("test", "sampling"):
+            csrf = {"csrfmiddlewaretoken": ada.cookies["csrftoken"]}
+            url = f"{stack.url}/connections/{name}/{run}/"
+            keep(f"{name}/{run}", ada.post(url, data=csrf, timeout=40))
+    query = "SELECT count(*) FROM {} WHERE state IN ('queued', 'running')"
+    tables = ("connections_connectiontest", "connections_sampling")
+    until = time.monotonic() + 90
+    while any(stack.rows(query.format(table))[0][0] for table in tables):
+        assert time.monotonic() < until, "tests and samplings do not end"
+        time.sleep(0.5)
+    for name in stack.planted:
+        for path in (f"/connections/{name}/", f"/policy/{name}/protections/"):
+            keep(path, ada.get(stack.url + path, timeout=20))
 
 
 def _break(stack) -> dict[str, bytes]:
