@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.test import Client
 from django.urls import reverse
@@ -20,6 +21,7 @@ from connections.services import runs, sampling
 from connections.services.evidence import SEEN, Sampled
 from connections.sql.catalogue import Catalogue, Column, Table
 from connections.sql.facts import ObjectName
+from connections.upstream import sample
 from connections.upstream.client import connect
 from connections.upstream.errors import UpstreamError
 from hoopweb.lib.errors import Conflict, NotAllowed
@@ -192,13 +194,14 @@ def test_each_read_is_in_the_trail_before_it_is_sent(
         at_read.append(1)
         raise UpstreamError("002003", "02000", f"no such thing, {CANARY}")
 
-    monkeypatch.setattr(sampling.sample, "read", refuse)
+    monkeypatch.setattr(sample, "read", refuse)
     found = run(row)
     assert at_read == [1]
     assert found.state == "done"
     assert found.skipped == [{"table": str(TABLE), "code": "002003"}]
     assert CANARY not in everything_stored()
     entry = AuditEntry.objects.get(action="values-sampled")
+    assert entry.after is not None
     assert entry.after["statement"].startswith('SELECT LEFT(TO_VARCHAR("REACH_AT"), 256)')
     assert entry.after["statement"].endswith('FROM "SHOP"."CRM"."PLANTED" LIMIT 200')
     assert entry.actor["kind"] == "system"
@@ -215,7 +218,7 @@ def test_nothing_is_sent_that_cannot_be_written_down(
     def broken(**_: Any) -> None:
         raise OSError
 
-    monkeypatch.setattr(sampling.sample, "read", lambda *_, **__: read.append(1))
+    monkeypatch.setattr(sample, "read", lambda *_, **__: read.append(1))
     asked = services.request_sampling(connection=row, by=None)
     monkeypatch.setattr(sampling, "audit", broken)
     tasks.sample_values(asked.pk)
@@ -238,7 +241,7 @@ def test_it_stays_within_its_bounds_and_the_connections(
         columns = sql.count("LEFT(")
         return [["nothing"]] * columns, 1, 100
 
-    monkeypatch.setattr(sampling.sample, "read", read)
+    monkeypatch.setattr(sample, "read", read)
     found = run(row)
     assert len(asked) == sampling.MAX_TABLES
     assert all(rows == 10 and sql.endswith("LIMIT 10") for sql, rows in asked)
@@ -273,10 +276,10 @@ def test_a_stop_keeps_what_was_counted_and_reads_no_further(
     async def one(_session: Any, sql: str, **_: Any) -> Any:
         read.append(sql)
         runs_stopped = runs.cancel_open
-        await sampling.sync_to_async(runs_stopped)(Sampling, row, "Ada stopped it.")
+        await sync_to_async(runs_stopped)(Sampling, row, "Ada stopped it.")
         return [["a@b.example"]] * sql.count("LEFT("), 1, 10
 
-    monkeypatch.setattr(sampling.sample, "read", one)
+    monkeypatch.setattr(sample, "read", one)
     found = run(row)
     assert len(read) == 1
     assert (found.state, found.detail) == ("cancelled", "Ada stopped it.")

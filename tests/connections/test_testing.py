@@ -15,9 +15,10 @@ from django.utils import timezone
 from accounts.models import RoleGrant
 from accounts.principal import Role
 from connections import services, tasks
-from connections.models import Connection, ConnectionTest
+from connections.models import Connection, ConnectionTest, RunState
 from connections.models.runs import LOST_AFTER, SLOW_AFTER
 from connections.services import checks, runs
+from connections.upstream import check
 from connections.upstream.check import Step
 from connections.upstream.client import connect
 from recordings.models import AuditEntry
@@ -162,7 +163,7 @@ def test_the_page_shows_the_state_to_whoever_comes_back_and_is_new_at_the_end(
     url = reverse("connections:test", args=[row.name])
     watching = {"HX-Request": "true"}
     assert "HX-Refresh" not in client.get(url, headers=watching).headers
-    runs.finish(claimed, checks.RunState.DONE)
+    runs.finish(claimed, RunState.DONE)
     over = client.get(url, headers=watching)
     assert over.headers["HX-Refresh"] == "true"
     assert "every 1s" not in over.content.decode()
@@ -233,7 +234,7 @@ def test_what_changes_meanwhile_ends_it_and_nothing_of_it_is_kept(
         tried.append("Login")
         yield Step("Login", True, 0.01, "in")
 
-    monkeypatch.setattr(checks.check, "check", steps)
+    monkeypatch.setattr(check, "check", steps)
     found = run(row)
     assert found.state == "cancelled"
     said = "Ada stopped it." if what == "stop" else "The settings changed while it ran."
@@ -263,7 +264,7 @@ def test_a_surprise_is_told_without_its_words(
     def surprise(_target: Any) -> None:
         raise RuntimeError(CANARY)
 
-    monkeypatch.setattr(checks.check, "check", surprise)
+    monkeypatch.setattr(check, "check", surprise)
     found = run(row)
     assert found.state == "failed"
     assert "RuntimeError" in found.detail
