@@ -4,8 +4,10 @@ fakesnow knows PUT, LIST and COPY INTO a table; paths, patterns, GET, REMOVE, a 
 unloading are made here, over the same directories.
 """
 
+import csv
 import gzip
 import hashlib
+import io
 import re
 import secrets
 from email.utils import formatdate
@@ -13,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
 from fakesnow.transforms import stage as fakesnow_stage
 from sqlglot import exp
 
@@ -67,17 +68,20 @@ class Stages:
         kind = _given(options, "TYPE") or "CSV"
         if kind.upper() != "CSV":
             raise SqlError("000603", f"The emulator unloads CSV only, not {kind}.", "XX000")
-        head = (_given(options, "HEADER") or "").upper() == "TRUE"
-        sink = pa.BufferOutputStream()
-        pyarrow.csv.write_csv(rows, sink, pyarrow.csv.WriteOptions(include_header=head))
-        content = gzip.compress(sink.getvalue().to_pybytes())
+        sink = io.StringIO()
+        writer = csv.writer(sink, lineterminator="\n")
+        if (_given(options, "HEADER") or "").upper() == "TRUE":
+            writer.writerow(rows.column_names)
+        writer.writerows(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+        plain = sink.getvalue().encode()
+        content = gzip.compress(plain)
         name = prefix.strip("/")
         file = root / (f"{name}/data_0_0_0.csv.gz" if prefix.endswith("/") or not name else name)
         if file.suffix != ".gz":
             file = file.with_name(f"{file.name}_0_0_0.csv.gz")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-        counts = (rows.num_rows, len(sink.getvalue().to_pybytes()), len(content))
+        counts = (rows.num_rows, len(plain), len(content))
         names = ("rows_unloaded", "input_bytes", "output_bytes")
         return pa.table({n: [c] for n, c in zip(names, counts, strict=True)}), {}, UNLOAD_TYPE
 
