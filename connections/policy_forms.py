@@ -8,7 +8,7 @@ from django import forms
 from accounts.models import Team
 from connections.forms import Renewable, text_field
 from connections.masking.strategies import STRATEGIES
-from connections.models import Connection, Protection, Rule
+from connections.models import Connection, Detector, Protection, Rule
 from connections.services.checked import DOORS, NUMBERS, WEEKDAYS
 from connections.services.kinds import kind_of
 from connections.sql.facts import Use
@@ -17,6 +17,11 @@ EFFECTS = [
     ("allow", "Allow: it runs at once"),
     ("review", "Review: it waits for a person"),
     ("deny", "Deny: it does not run"),
+]
+DETECTOR_ACTIONS = [
+    ("mask", "Mask: readers see its name in place of the value"),
+    ("alert", "Alert only: readers see the value, the recording says that it was there"),
+    ("off", "Off: it does not look"),
 ]
 DAYS = list(zip(WEEKDAYS, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
 
@@ -242,6 +247,71 @@ class ProtectionForm(Renewable, forms.Form):
         if field and field.startswith("options_"):
             field = f"{self.data.get('strategy')}_{field.removeprefix('options_')}"
         super().add_error(field if field in self.fields else None, error)
+
+
+class DetectorForm(Renewable, forms.Form):
+    """A pattern of one's own, and a text to try it on, which is kept nowhere."""
+
+    name = text_field(
+        "Name",
+        "Readers see it in place of what is found, such as [staff-number]. It stays for good.",
+        required=True,
+        max_length=41,
+        placeholder="staff-number",
+    )
+    label = text_field("Label", "What people call it.", max_length=80, placeholder="Staff number")
+    pattern = forms.CharField(
+        label="Pattern",
+        help_text="A regular expression as RE2 reads it. Look-ahead and back-references do not "
+        "exist there. Case counts, unless it begins with (?i).",
+        max_length=500,
+        strip=False,
+        widget=forms.TextInput(
+            attrs={
+                "class": "mono",
+                "spellcheck": "false",
+                "autocomplete": "off",
+                "placeholder": "EMP-[0-9]{6}",
+            }
+        ),
+    )
+    action = forms.ChoiceField(
+        label="What it does",
+        choices=DETECTOR_ACTIONS,
+        initial="mask",
+        widget=forms.RadioSelect,
+    )
+    sample = forms.CharField(
+        label="Try it on a text",
+        help_text="Nothing of it is kept.",
+        required=False,
+        max_length=20_000,
+        strip=False,
+        widget=forms.Textarea(
+            attrs={
+                "rows": 4,
+                "class": "mono",
+                "spellcheck": "false",
+                "autocomplete": "off",
+                "placeholder": "Paste some text as it stands in a result.",
+            }
+        ),
+    )
+    revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, detector: Detector | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if detector is not None:
+            del self.fields["name"]
+
+    @staticmethod
+    def initial_of(detector: Detector) -> dict[str, Any]:
+        return {key: getattr(detector, key) for key in ("label", "pattern", "action", "revision")}
+
+    def values(self) -> dict[str, Any]:
+        """What ``create_detector`` and ``update_detector`` take."""
+        names = ("name", "label", "pattern", "action")
+        return {name: self.cleaned_data[name] for name in names if name in self.fields}
 
 
 def _option_field(option: Any) -> forms.Field:

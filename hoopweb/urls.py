@@ -2,6 +2,7 @@ from django.conf import settings
 from django.urls import include, path
 
 from gateway.agents import activity
+from gateway.found import found
 from gateway.line import line
 from gateway.overview import overview
 from gateway.search import search
@@ -21,6 +22,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("oidc/", include("accounts.oidc.urls")),
     path("agents/<uuid:agent_id>/activity/", activity, name="agent-activity"),
+    path("policy/<slug:name>/found/", found, name="detectors-found"),
     path("api/", include("gateway.rest.urls")),
     path("scim/v2/", include("accounts.scim.urls")),
     path("healthz", views.healthz, name="healthz"),

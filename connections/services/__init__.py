@@ -19,6 +19,8 @@ from connections.services.checks import (
 )
 from connections.services.credentials import key_statement, set_credential
 from connections.services.detectors import (
+    Chosen,
+    chosen_detectors,
     create_detector,
     delete_detector,
     set_detector_action,
@@ -90,6 +92,7 @@ def sweep_runs() -> int:
 
 
 __all__ = [
+    "Chosen",
     "Difference",
     "Missing",
     "Suggestion",
@@ -97,6 +100,7 @@ __all__ = [
     "cancel_connection_test",
     "cancel_sampling",
     "catalogue_for",
+    "chosen_detectors",
     "confirm_connection",
     "context_for",
     "create_detector",

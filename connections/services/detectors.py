@@ -3,10 +3,12 @@
 A built-in detector has a row only while it does something else than mask.
 """
 
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from accounts.models import User
-from connections.masking.detectors import BY_NAME
+from connections.masking.detectors import BY_NAME, DETECTORS
 from connections.models import Connection, Detector
 from connections.services.checked import checked_detector
 from connections.services.revisions import (
@@ -21,6 +23,61 @@ from hoopweb.lib.errors import Conflict, InvalidRequest
 
 MAX_OWN = 30
 ACTION_WORDS = {"mask": "masks", "alert": "only counts", "off": "is off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """One detector of a connection, built in or own, and what is chosen for it."""
+
+    connection: Connection
+    name: str
+    label: str
+    action: str
+    pattern: str = ""
+    finds: str = ""
+    example: str = ""
+    revision: int = 0
+    id: UUID | None = None
+
+    @property
+    def built_in(self) -> bool:
+        return not self.pattern
+
+    @property
+    def connection_id(self) -> UUID:
+        return self.connection.pk
+
+
+def chosen_detectors(connection: Connection) -> list[Chosen]:
+    """Every detector of a connection: those built in, in the order in which they look, then own."""
+    rows = {row.name: row for row in connection.detectors.all()}
+    found = []
+    for detector in DETECTORS:
+        row = rows.get(detector.name)
+        found.append(
+            Chosen(
+                connection,
+                detector.name,
+                detector.label,
+                row.action if row else detector.action,
+                finds=detector.finds,
+                example=detector.example,
+                revision=row.revision if row else 0,
+            )
+        )
+    return found + [
+        Chosen(
+            connection,
+            row.name,
+            row.label or row.name,
+            row.action,
+            pattern=row.pattern,
+            revision=row.revision,
+            id=row.pk,
+        )
+        for row in rows.values()
+        if row.pattern
+    ]
 
 
 def create_detector(
@@ -88,18 +145,24 @@ def set_detector_action(
     name: str,
     action: str,
     by: User | None,
+    revision: int | None = None,
     address: str | None = None,
 ) -> None:
-    """Let a detector, built in or own, mask, only alert, or rest. Raises InvalidRequest."""
+    """Let a detector, built in or own, mask, only alert, or rest. Raises InvalidRequest.
+
+    ``revision`` is the one that was looked at, 0 for a built-in detector of which nothing is
+    chosen: Conflict when it is another now.
+    """
     if action not in ACTION_WORDS:
         text = f"A detector does one of: {', '.join(ACTION_WORDS)}."
         raise InvalidRequest(text, errors={"action": text})
     with changing(connection=connection, by=by, address=address) as change:
-        row = change.connection.detectors.filter(name=name).first()
+        row = next((r for r in change.connection.detectors.all() if r.name == name), None)
         if row is None:
             if name not in BY_NAME:
                 raise gone(f"the detector {name}")
             row = Detector(connection=change.connection, name=name, revision=0)
+        check_revision(row, revision)
         before = row.action
         if before == action:
             return

@@ -160,9 +160,24 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
         place_of,
         PROTECTION_FIELDS,
     )
+    before, after = old.get("detectors", []), new.get("detectors", [])
     return found + _compare(
-        "detector", old.get("detectors", []), new.get("detectors", []), _name, DETECTOR_FIELDS
+        "detector",
+        before + _unsaid(before, after),
+        after + _unsaid(after, before),
+        _name,
+        DETECTOR_FIELDS,
     )
+
+
+def _unsaid(rows: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those built in of which only ``others`` say something: they mask."""
+    said = {row["name"] for row in rows}
+    return [
+        {"name": row["name"], "action": "mask", "label": "", "pattern": ""}
+        for row in others
+        if not row["pattern"] and row["name"] not in said
+    ]
 
 
 def _slug(row: dict[str, Any]) -> str:

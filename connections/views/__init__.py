@@ -2,6 +2,13 @@
 
 from connections.views.access import add_access, remove_access
 from connections.views.catalogues import catalogue, sync
+from connections.views.detecting import (
+    delete_detector,
+    detectors,
+    edit_detector,
+    new_detector,
+    set_action,
+)
 from connections.views.history import restore, revision, revisions
 from connections.views.masks import (
     accept,
@@ -37,11 +44,14 @@ __all__ = [
     "advance_rotation",
     "catalogue",
     "credential",
+    "delete_detector",
     "delete_protection",
     "delete_rule",
     "detail",
+    "detectors",
     "discard",
     "edit",
+    "edit_detector",
     "edit_protection",
     "edit_rule",
     "export",
@@ -49,6 +59,7 @@ __all__ = [
     "listing",
     "move_rule",
     "new",
+    "new_detector",
     "new_protection",
     "new_rule",
     "policy",
@@ -60,6 +71,7 @@ __all__ = [
     "rotation",
     "rules",
     "sampling",
+    "set_action",
     "set_state",
     "setup",
     "setup_step",

@@ -27,7 +27,9 @@ def policy(request: HttpRequest) -> HttpResponse:
         return render(request, "connections/no_policy.html", {"may_register": user.is_admin})
     show = request.GET.get("show")
     return redirect(
-        f"connections:{show}" if show in {"protections", "revisions"} else "connections:rules",
+        f"connections:{show}"
+        if show in {"protections", "detectors", "revisions"}
+        else "connections:rules",
         row.name,
     )
 
@@ -38,6 +40,7 @@ def frame(request: HttpRequest, row: Connection, show: str) -> dict[str, Any]:
     tabs = [
         ("rules", "Rules", row.rules.count()),
         ("protections", "Protections", row.protections.count()),
+        ("detectors", "Detectors", None),
         ("revisions", "Revisions", None),
     ]
     return {

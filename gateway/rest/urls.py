@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from gateway.rest.views import (
     approvals,
     connections,
+    detectors,
     policy,
     recordings,
     reference,
@@ -17,6 +18,7 @@ app_name = "api"
 _SESSION = "v1/sessions/<uuid:session_id>"
 _STATEMENT = "v1/statements/<uuid:statement_id>"
 _APPROVAL = "v1/approvals/<uuid:approval_id>"
+_DETECTORS = "v1/connections/<uuid:connection_id>/detectors"
 _RULE = "v1/rules/<uuid:rule_id>"
 
 urlpatterns = [
@@ -50,6 +52,8 @@ urlpatterns = [
         policy.ProtectionDetail.as_view(),
         name="protection",
     ),
+    path(_DETECTORS, detectors.Detectors.as_view(), name="detectors"),
+    path(f"{_DETECTORS}/<slug:detector>", detectors.DetectorDetail.as_view(), name="detector"),
     path("v1/simulate", policy.Simulate.as_view(), name="simulate"),
     path(
         "v1/recordings/<uuid:session_id>/export",

@@ -135,6 +135,9 @@ class World:
         rule = connection.rules.order_by("position").first()
         assert rule is not None
         policies.delete_rule(rule=connection.rules.order_by("position").last(), by=None)
+        detector = policies.create_detector(
+            connection=connection, by=None, name="badge", pattern="B-[0-9]{4}"
+        )
         connection.refresh_from_db()
         link = Identity.objects.link(owner, issuer="https://id.example.com", subject=name)
         newcomer = Newcomer.objects.create(
@@ -143,10 +146,13 @@ class World:
         values: dict[str, Any] = {
             "connections:name": connection.name,
             "step": "account",
+            "detectors-found:name": connection.name,
             "connection_id": connection.pk,
             "access_id": access.pk,
             "connections:slug": rule.slug,
             "rule_id": rule.pk,
+            "detector_id": detector.pk,
+            "detector": detector.name,
             "protection_id": connection.protections.get().pk,
             "connections:number": connection.policy_revision,
             "api:number": 1,
@@ -269,4 +275,7 @@ def bodies() -> Iterator[tuple[str, Callable[[Place], dict[str, Any]]]]:
             "strategy": "redact",
         },
     )
+    yield "POST connections:detector-action", lambda _: {"detector": "phone", "action": "alert"}
+    yield "POST api:detectors", lambda _: {"name": "matrix", "pattern": "M-[0-9]"}
+    yield "PATCH api:detector", lambda _: {"action": "alert"}
     yield "PATCH api:protection", lambda _: {"note": "Asked by the matrix."}

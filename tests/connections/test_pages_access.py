@@ -19,6 +19,8 @@ READ = [
     "connections:sync",
     "connections:rules",
     "connections:protections",
+    "connections:detectors",
+    "detectors-found",
     "connections:revisions",
     "connections:export",
 ]
@@ -27,6 +29,7 @@ FORMS = [
     "connections:credential",
     "connections:new-rule",
     "connections:new-protection",
+    "connections:new-detector",
 ]
 ACTIONS = [
     "connections:state",
@@ -42,6 +45,7 @@ ACTIONS = [
     "connections:access",
     "connections:install-default",
     "connections:accept-suggestions",
+    "connections:detector-action",
 ]
 
 
@@ -49,6 +53,7 @@ ACTIONS = [
 def row() -> Connection:
     row = factories.connection("shop")
     services.create_rule(connection=row, by=None, slug="extra", effect="deny")
+    services.create_detector(connection=row, by=None, name="badge", pattern="B-[0-9]{4}")
     return row
 
 
@@ -70,6 +75,8 @@ def of_one_row(row: Connection) -> list[tuple[str, list]]:
         ("connections:edit-protection", [row.name, item.pk]),
         ("connections:switch-protection", [row.name, item.pk]),
         ("connections:delete-protection", [row.name, item.pk]),
+        ("connections:edit-detector", [row.name, row.detectors.get().pk]),
+        ("connections:delete-detector", [row.name, row.detectors.get().pk]),
         ("connections:restore", [row.name, 2]),
         ("connections:remove-access", [row.name, access.pk]),
     ]
@@ -124,6 +131,11 @@ def test_rows_of_another_connection_are_not_reached_through_ours(row: Connection
     for name in ("edit-protection", "switch-protection", "delete-protection"):
         url = reverse(f"connections:{name}", args=[row.name, theirs.pk])
         assert local.post(url, {"enabled": "0"}).status_code == 404
+    theirs = services.create_detector(connection=other, by=None, name="gate", pattern="G")
+    for name in ("edit-detector", "delete-detector"):
+        url = reverse(f"connections:{name}", args=[row.name, theirs.pk])
+        assert local.post(url, {"pattern": "x", "action": "off"}).status_code == 404
+    assert other.detectors.filter(pattern="G", action="mask").exists()
     access = factories.allow(other, factories.team("holders"))
     url = reverse("connections:remove-access", args=[row.name, access.pk])
     assert local.post(url).status_code == 404
@@ -136,6 +148,7 @@ def test_what_does_not_exist_is_not_found(row: Connection) -> None:
         reverse("connections:detail", args=["nowhere"]),
         reverse("connections:edit-rule", args=[row.name, "nothing"]),
         reverse("connections:edit-protection", args=[row.name, uuid.uuid4()]),
+        reverse("connections:edit-detector", args=[row.name, uuid.uuid4()]),
         reverse("connections:revision", args=[row.name, 99]),
     ):
         assert client.get(url).status_code == 404

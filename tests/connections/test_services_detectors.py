@@ -81,6 +81,7 @@ def test_own_patterns_come_change_and_go(row: Connection, badge: Detector) -> No
         .values_list("action", flat=True)
     ) == ["detector-created", "detector-changed", "detector-changed", "detector-deleted"]
     last = AuditEntry.objects.get(action="detector-deleted")
+    assert last.before is not None
     assert (last.before["pattern"], last.after) == ("C-[0-9]", None)
 
 
@@ -237,8 +238,9 @@ def test_differences_tell_of_detectors(row: Connection, badge: Detector) -> None
     found = services.differences(old, new)
     assert [(d.sign, d.what, d.name) for d in found] == [
         ("~", "detector", "badge"),
-        ("+", "detector", "email"),
+        ("~", "detector", "email"),
     ]
+    assert found[1].details == (("action", "mask", "off"),)
     assert found[0].details == (("action", "mask", "alert"),)
 
 
@@ -249,7 +251,7 @@ def test_a_document_carries_them_there_and_back(row: Connection, badge: Detector
     assert services.import_policy(connection=row, text=text, by=None) == []
     copy = services.register_connection(by=None, name="copy", account="acme")
     lines = services.import_policy(connection=copy, text=text, by=None)
-    assert lines == ["+ detector badge", "+ detector phone", "+ detector ssn"]
+    assert lines == ["+ detector badge", "~ detector phone", "~ detector ssn"]
     assert services.export_policy(copy) == text
     assert services.detectors_for(now(copy)) == services.detectors_for(now(row))
 

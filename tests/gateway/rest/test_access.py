@@ -34,6 +34,7 @@ def things(cast, agent):
         "statement_id": queued["id"],
         "approval_id": request.pk,
         "rule_id": Rule.objects.filter(connection=cast.connection).first().pk,
+        "detector": "phone",
         "protection_id": Protection.objects.get(connection=cast.connection).pk,
     }
 
@@ -57,6 +58,11 @@ BY_ID = [
     ("GET", "protections/{protection_id}", None),
     ("PATCH", "protections/{protection_id}", {"note": "x"}),
     ("DELETE", "protections/{protection_id}", None),
+    ("GET", "connections/{connection_id}/detectors", None),
+    ("POST", "connections/{connection_id}/detectors", {"name": "x", "pattern": "y"}),
+    ("GET", "connections/{connection_id}/detectors/{detector}", None),
+    ("PATCH", "connections/{connection_id}/detectors/{detector}", {"action": "off"}),
+    ("DELETE", "connections/{connection_id}/detectors/{detector}", None),
     ("GET", "recordings/{session_id}/export", None),
 ]
 PLAIN = [
@@ -92,7 +98,11 @@ def is_problem(answer, status, code):
 def test_the_tables_here_name_every_endpoint():
     tried = {path.split("?")[0] for _, path, _ in EVERY}
     patterns = {
-        str(p.pattern).removeprefix("v1/").replace("<uuid:", "{").replace(">", "}")
+        str(p.pattern)
+        .removeprefix("v1/")
+        .replace("<uuid:", "{")
+        .replace("<slug:", "{")
+        .replace(">", "}")
         for p in urlpatterns
         if str(p.pattern).startswith("v1/")
     }
@@ -118,7 +128,8 @@ def test_a_stranger_cannot_tell_it_exists(cast, things, who, subtests):
     for method, path, body in BY_ID:
         with subtests.test(method=method, path=path):
             answer = caller(method, path.format(**things), body)
-            if who == "other agent" and path.startswith(("rules", "protections")):
+            policy = path.startswith(("rules", "protections")) or "/detectors" in path
+            if who == "other agent" and policy:
                 assert is_problem(answer, 403, "not-allowed"), "agents read no policy at all"
                 continue
             assert is_problem(answer, 404, "not-found")

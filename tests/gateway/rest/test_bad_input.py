@@ -294,3 +294,55 @@ def test_policy_is_made_changed_moved_and_taken_away(cast):
     path = f"protections/{made.json()['id']}"
     assert admin("PATCH", path, {"enabled": False}).json()["enabled"] is False
     assert admin("DELETE", path).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "Bad Name"},
+        {"name": ""},
+        {"name": "a\0"},
+        {"pattern": "("},
+        {"pattern": "a*"},
+        {"pattern": ""},
+        {"pattern": "x" * 501},
+        {"pattern": "\0"},
+        {"pattern": "\ud800"},
+        {"pattern": 3},
+        {"label": "x" * 81},
+        {"action": "loud"},
+        {"revision": 1},
+    ],
+)
+def test_detectors(cast, change):
+    admin = as_person(cast.admin)
+    path = f"connections/{cast.connection.pk}/detectors"
+    body = json.dumps({"name": "badge", "pattern": "B-[0-9]", **change})
+    assert is_problem(admin.post(path, body), 400, "invalid-request")
+
+
+def test_detectors_are_chosen_made_changed_and_taken_away(cast):
+    admin = as_person(cast.admin)
+    path = f"connections/{cast.connection.pk}/detectors"
+    found = admin.get(path).json()["results"]
+    assert {d["action"] for d in found} == {"mask"}
+    assert all(d["built_in"] and d["connection"]["name"] == "shop" for d in found)
+    email = f"{path}/email"
+    assert admin("PATCH", email, {"action": "alert", "revision": 0}).json()["action"] == "alert"
+    stale = admin("PATCH", email, {"action": "off", "revision": 0})
+    assert is_problem(stale, 409, "conflict")
+    assert is_problem(admin("PATCH", email, {"pattern": "x"}), 400, "invalid-request")
+    assert is_problem(admin("DELETE", email), 400, "invalid-request")
+    made = admin.post(path, {"name": "badge", "pattern": "B-[0-9]{4}", "label": "Badge"})
+    assert made.status_code == 201, made.content
+    assert made["Location"].endswith(f"{path}/badge")
+    assert is_problem(admin.post(path, {"name": "badge", "pattern": "x"}), 409, "conflict")
+    assert is_problem(admin.post(path, {"name": "email", "pattern": "x"}), 409, "conflict")
+    badge = f"{path}/badge"
+    assert admin.get(badge).json() == made.json()
+    changed = admin("PATCH", badge, {"action": "off", "pattern": "C", "revision": 1}).json()
+    assert (changed["action"], changed["pattern"], changed["revision"]) == ("off", "C", 2)
+    assert is_problem(admin("DELETE", f"{badge}?revision=1"), 409, "conflict")
+    assert admin("DELETE", f"{badge}?revision=2").status_code == 204
+    assert is_problem(admin.get(badge), 404, "not-found")
+    assert is_problem(admin("PATCH", badge, {"action": "off"}), 404, "not-found")

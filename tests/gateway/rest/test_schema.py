@@ -105,6 +105,7 @@ def there(cast, agent):
         "approval_id": pending["approval"]["id"],
         "grant_id": str(Grant.objects.get().pk),
         "rule_id": str(Rule.objects.filter(connection=cast.connection).first().pk),
+        "detector": "phone",
         "protection_id": str(Protection.objects.get().pk),
         "number": 1,
     }
