@@ -58,10 +58,7 @@ def request_sampling(
 ) -> Sampling:
     """Queue one sampling, or join the one that runs. Raises Conflict where it may not be."""
     need_admin_of(by, connection, "have its values sampled")
-    if not connection.catalogue_version:
-        raise Conflict("Read the catalogue first: it says which columns there are.")
-    if connection.is_confirmed and not connection.is_active:
-        raise Conflict(f"{connection.name} is disabled, so nothing is read. Enable it first.")
+    _refuse_unless_readable(connection)
     return runs.ask_for(
         Sampling,
         connection=connection,
@@ -70,6 +67,13 @@ def request_sampling(
         action="sampling-requested",
         send=send_sampling,
     )
+
+
+def _refuse_unless_readable(connection: Connection) -> None:
+    if not connection.catalogue_version:
+        raise Conflict("Read the catalogue first: it says which columns there are.")
+    if connection.is_confirmed and not connection.is_active:
+        raise Conflict(f"{connection.name} is disabled, so nothing is read. Enable it first.")
 
 
 def send_sampling(run: Sampling) -> None:
@@ -138,6 +142,8 @@ def run_sampling(run_id: int) -> Sampling | None:
 def _run(run: Sampling) -> None:
     need_admin_of(run.asked_by, run.connection, "have its values sampled")
     row = Connection.objects.get(pk=run.connection_id)
+    # It may have been disabled while the run waited for a worker.
+    _refuse_unless_readable(row)
     protections = [item.as_value() for item in row.protections.all()]
     looks, left = looks_of(catalogue_for(row), protections)
     if not runs.say(run, tables_total=len(looks), detail="Logging in"):

@@ -299,6 +299,14 @@ def test_nothing_is_read_of_what_is_disabled_or_unknown(row: Connection) -> None
     enabled.refresh_from_db()
     with pytest.raises(Conflict, match="disabled"):
         services.request_sampling(connection=enabled, by=None)
+    services.enable_connection(connection=enabled, by=None)
+    enabled.refresh_from_db()
+    asked = services.request_sampling(connection=enabled, by=None)
+    services.disable_connection(connection=enabled, by=None)
+    tasks.sample_values(asked.pk)
+    asked.refresh_from_db()
+    assert asked.state == "failed"
+    assert "is disabled" in asked.detail
     row.catalogue_version = 0
     with pytest.raises(Conflict, match="catalogue first"):
         services.request_sampling(connection=row, by=None)
