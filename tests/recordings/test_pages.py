@@ -529,3 +529,43 @@ class TestAudit:
         assert "?after=10" in older
         newer = self.get(cast.auditor, "?after=10").text
         assert "thing 59" in newer
+
+
+def test_a_transfer_is_shown_with_what_was_not_seen_of_it(cast):
+    session, statement = recorded(cast, close=False), uuid.uuid4()
+    say(session, K.STATEMENT, statement, sql="PUT file:///data/a.csv @SHOP.CRM.FILES/in/")
+    say(
+        session,
+        K.OUTCOME,
+        statement,
+        state="succeeded",
+        transfer={
+            "command": "UPLOAD",
+            "stage": "SHOP.CRM.FILES",
+            "path": "/in/",
+            "files": ["/data/a<b>.csv"],
+            "count": 1,
+            "storage": {"type": "S3", "region": "eu-north-1", "encrypted_by_client": True},
+        },
+        awaits="transfer",
+    )
+    say(
+        session,
+        K.TRANSFER,
+        statement,
+        listed=True,
+        files=[{"name": "files/in/a.csv.gz", "size": 2048, "md5": "ab" * 16, "new": True}],
+        count=1,
+        size=2048,
+    )
+    gone = uuid.uuid4()
+    say(session, K.STATEMENT, gone, sql="GET @~ file:///data/")
+    say(session, K.TRANSFER, gone, listed=False, files=[], count=0, size=0)
+    page = client(cast.auditor).get(reverse("recordings:replay", args=[session.pk])).text
+    assert "Let the driver upload" in page
+    assert "@SHOP.CRM.FILES/in/" in page
+    assert "does not pass the gateway" in page
+    assert "/data/a&lt;b&gt;.csv" in page
+    assert "eu-north-1" in page
+    assert "files/in/a.csv.gz" in page
+    assert "could not be listed afterwards" in page
