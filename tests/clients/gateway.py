@@ -160,7 +160,7 @@ class Gateway(Stack):
                         self.approve(session, str(request_id), digest)
                     elif "'reject " in sql:
                         self.reject(session, str(request_id), digest, "not today")
-                    elif late and age > self._late / 2 and sql not in self._ended:
+                    elif late and age > self._late / 4 and sql not in self._ended:
                         self._end_token(sql)
             except Exception as error:  # noqa: BLE001 - the gateway may be on its way up again
                 session = None

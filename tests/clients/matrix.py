@@ -61,6 +61,8 @@ OURS = frozenset(
     )
 ) | {"held-long", "restart"}
 LATE, RESTART = "held-long", "restart"
+# Asked of nobody else.
+DBTS_OWN = "model"
 ALONE_TOKEN = "a-token-of-the-emulator"
 
 
@@ -88,6 +90,10 @@ def tried(clients: Sequence[Client], plan: Plan, directory: Path) -> list[Row]:
     return rows
 
 
+def asked_of(client: Client, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name != DBTS_OWN or client.name == "dbt"]
+
+
 def _made(row: Row) -> None:
     try:
         environments.command_of(row.client)
@@ -97,7 +103,7 @@ def _made(row: Row) -> None:
 
 def _through(gateway: Gateway, rows: list[Row], plan: Plan) -> None:
     def part(row: Row, *names: str) -> None:
-        asked = [name for name in names if name in plan.names]
+        asked = asked_of(row.client, [name for name in names if name in plan.names])
         env = _environment(row.client, gateway.port, "lab", "drivers", gateway.token)
         env |= {"CLIENT_JWT": gateway.jwt(), "CLIENT_ROWS": str(plan.rows)}
         env["CLIENT_LATE"] = str(plan.late)

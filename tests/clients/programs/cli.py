@@ -140,9 +140,6 @@ common.run(
         "binds": "it takes no values",
         "executemany": "it takes no values",
         "describe": "it has no such command",
-        "async": "it waits for every statement",
-        "cancel": "it has no way to cancel",
-        "held-async": "it waits for every statement",
         "restart": "each call is a session of its own",
     },
 )
