@@ -124,6 +124,11 @@ def running(*arguments: str) -> Iterator[Warehouse]:
         yield Warehouse(url, process)
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        try:
+            process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            # A busy machine; nothing of it is kept.
+            process.kill()
+            process.wait()
         if process.stdout is not None:
             process.stdout.close()
