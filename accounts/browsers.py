@@ -1,10 +1,7 @@
-"""Browsers: whether one is still signed in, and its own description of itself in words.
+"""Browsers, by their own description of themselves, in words.
 
 The description is only for reading: anyone can claim to be any browser.
 """
-
-from django.contrib.sessions.models import Session
-from django.utils import timezone
 
 _NAMES = (
     ("Edg/", "Edge"),
@@ -32,8 +29,3 @@ def in_words(client: str) -> str:
     if name and system:
         return f"{name} on {system}"
     return name or system or "Unknown browser"
-
-
-def is_signed_in(session_key: str) -> bool:
-    """Whether the console session with this key still opens anything."""
-    return Session.objects.filter(session_key=session_key, expire_date__gt=timezone.now()).exists()

@@ -8,7 +8,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
 
-from accounts.browsers import is_signed_in
+from accounts.console import is_signed_in
 from accounts.models import User
 from approvals import notify
 from approvals.models import ApprovalRequest

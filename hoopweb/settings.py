@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "accounts.console.Inactivity",
     "accounts.oidc.renewal.Renewal",
     "accounts.middleware.RefusalsRecorded",
     "accounts.middleware.SignInRequired",
@@ -285,6 +286,8 @@ if OIDC_ISSUER:
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = env.number("CONSOLE_SESSION_HOURS", 12) * 3600
+# A browser that nobody uses for so long is signed out; 0: not before its hours are over.
+CONSOLE_IDLE_MINUTES = env.number("CONSOLE_IDLE_MINUTES", 30)
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "hoopweb.views.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE

@@ -2,15 +2,16 @@
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.sessions.models import Session as BrowserSession
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from accounts import browsers
@@ -287,7 +288,14 @@ class SignInQuerySet(models.QuerySet["SignIn"]):
             session_key__in=BrowserSession.objects.filter(expire_date__gt=timezone.now()).values(
                 "session_key"
             ),
-        )
+        ).exclude(pk__in=self.model.objects.idle())
+
+    def idle(self) -> "SignInQuerySet":
+        """Those that nobody has used for as long as a browser may be left alone."""
+        if not settings.CONSOLE_IDLE_MINUTES:
+            return self.none()
+        limit = timezone.now() - timedelta(minutes=settings.CONSOLE_IDLE_MINUTES)
+        return self.filter(active_at__lte=limit)
 
     def end(self) -> int:
         """Forget the browser sessions behind these, so that their cookies open nothing."""
@@ -323,6 +331,8 @@ class SignIn(models.Model):
     address = models.GenericIPAddressField(null=True, blank=True)
     client = models.CharField(max_length=300, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    # When its person last did something, to the minute.
+    active_at = models.DateTimeField(default=timezone.now, db_default=Now())
     # As the provider knows this sign-in; empty for a local account. The database fills them in,
     # so that an older version can still write here while both run.
     issuer = models.CharField(max_length=300, blank=True, db_default="")

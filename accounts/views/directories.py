@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.db.models import Count, Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -150,14 +151,26 @@ def rotate_token(request: HttpRequest, directory_id: UUID, key_row_id: UUID) -> 
 def _shown(
     request: HttpRequest, issued: IssuedDirectoryToken, old: DirectoryToken | None = None
 ) -> HttpResponse:
+    directory = issued.token.directory
+    back = reverse("accounts:directory", args=[directory.pk])
     context = {
-        "directory": issued.token.directory,
         "token": issued.token,
         "text": issued.text,
         "old": old,
-        "base": _base(),
+        "crumbs": [
+            (reverse("accounts:people"), "Settings"),
+            (reverse("accounts:directories"), "Directories"),
+            (back, directory),
+        ],
+        "back": back,
+        "warning": "Whoever holds it makes and disables this directory's people",
+        "keep_it": "Put it into the provider's provisioning settings, not into code, chats or "
+        "tickets. If it leaks, revoke it here.",
+        "next_title": "Where it goes",
+        "next_text": _base(),
+        "next_what": "address",
     }
-    return render(request, "accounts/directory_token.html", context)
+    return render(request, "accounts/token_issued.html", context)
 
 
 @require_POST

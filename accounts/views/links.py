@@ -1,5 +1,6 @@
 """Who a person is to their provider: decided by an admin, on the person's page."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,13 +19,12 @@ def link(request: HttpRequest, person_id: UUID, newcomer_id: UUID) -> HttpRespon
     """Say that somebody who waits is this person."""
     common.admin(request)
     found = get_object_or_404(Newcomer, pk=newcomer_id, user_id=person_id)
-    try:
-        services.link_identity(newcomer=found, **common.acting(request))
-    except HoopwebError as error:
-        messages.error(request, error.detail)
-    else:
-        messages.success(request, f"From now on the provider signs {found.user} in here.")
-    return redirect("accounts:person", person_id)
+    return _done(
+        request,
+        person_id,
+        lambda: services.link_identity(newcomer=found, **common.acting(request)),
+        f"From now on the provider signs {found.user} in here.",
+    )
 
 
 @require_POST
@@ -32,13 +32,12 @@ def dismiss(request: HttpRequest, person_id: UUID, newcomer_id: UUID) -> HttpRes
     """Say that somebody who waits is not this person."""
     common.admin(request)
     found = get_object_or_404(Newcomer, pk=newcomer_id, user_id=person_id)
-    try:
-        services.dismiss_newcomer(newcomer=found, **common.acting(request))
-    except HoopwebError as error:
-        messages.error(request, error.detail)
-    else:
-        messages.success(request, f"{found.name or found.subject} stays out.")
-    return redirect("accounts:person", person_id)
+    return _done(
+        request,
+        person_id,
+        lambda: services.dismiss_newcomer(newcomer=found, **common.acting(request)),
+        f"{found.name or found.subject} stays out.",
+    )
 
 
 @require_POST
@@ -46,10 +45,22 @@ def unlink(request: HttpRequest, person_id: UUID, link_id: UUID) -> HttpResponse
     """Take a person's identity at a provider away."""
     common.admin(request)
     found = get_object_or_404(Identity, pk=link_id, user_id=person_id)
+    return _done(
+        request,
+        person_id,
+        lambda: services.unlink_identity(identity=found, **common.acting(request)),
+        f"That provider signs {found.user} in no more.",
+    )
+
+
+def _done(
+    request: HttpRequest, person_id: UUID, act: Callable[[], object], said: str
+) -> HttpResponse:
+    """Act, say how it went, and go back to the person's page."""
     try:
-        services.unlink_identity(identity=found, **common.acting(request))
+        act()
     except HoopwebError as error:
         messages.error(request, error.detail)
     else:
-        messages.success(request, f"That provider signs {found.user} in no more.")
+        messages.success(request, said)
     return redirect("accounts:person", person_id)

@@ -9,6 +9,7 @@ from django.urls import reverse
 from accounts import attempts, contact, services
 from accounts.addresses import address_of
 from accounts.oidc.refusal import SignInRefused
+from hoopweb.lib import rate
 
 _TOO_MANY = (
     "Too many answers of a provider from this address did not hold. Wait for 15 minutes, then sign "
@@ -56,6 +57,20 @@ def unreachable(request: HttpRequest) -> HttpResponse:
         action="Go to the sign-in page",
     )
     answer["Retry-After"] = "60"
+    return answer
+
+
+def too_fast(request: HttpRequest) -> HttpResponse:
+    answer = page(
+        request,
+        429,
+        title="Too many at once",
+        text="Too many sign-ins were started from this address within a minute. Wait a minute, "
+        "then start again.",
+        url=reverse("accounts:sign-in"),
+        action="Go to the sign-in page",
+    )
+    answer["Retry-After"] = str(rate.WINDOW)
     return answer
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -21,7 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 from onelogin.saml2.auth import OneLogin_Saml2_Auth
 
-from accounts import attempts, services
+from accounts import attempts, console, services
 from accounts.addresses import address_of
 from accounts.mapping import Source
 from accounts.middleware import public
@@ -33,6 +32,7 @@ from accounts.saml.people import claims_of
 from accounts.services import Vouched
 from accounts.views import provider as shown
 from accounts.views.sign_in import next_page
+from hoopweb.lib import rate
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +41,8 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 _BEGUN = "saml_sign_ins"
 NAMED = "saml_name"
 _MOST_BEGUN = 5
+# From one address, behind which a whole office may sit.
+STARTS_PER_MINUTE = 120
 _START_AGAIN = (
     "This sign-in was not started in this browser, or it took too long. Start it again from the "
     "sign-in page."
@@ -78,6 +80,9 @@ def metadata(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
 @require_GET
 def start(request: HttpRequest) -> HttpResponse:
     """Send the browser to the provider."""
+    # Each start keeps a row, and anybody may knock.
+    if rate.count(f"saml-start:{address_of(request) or 'nowhere'}") > STARTS_PER_MINUTE:
+        return shown.too_fast(request)
     sign_in_id = uuid.uuid4()
     auth = OneLogin_Saml2_Auth(
         configuration.request_data("/saml/start/"), configuration.library_settings()
@@ -174,8 +179,7 @@ def finish(request: HttpRequest, sign_in_id: UUID) -> HttpResponse:
     }
     if until := answer["session_until"]:
         # The provider says how long its word holds; never longer than a console session may.
-        left = int(until - datetime.now(UTC).timestamp())
-        request.session.set_expiry(max(1, min(left, settings.SESSION_COOKIE_AGE)))
+        console.end_by(request, datetime.fromtimestamp(until, UTC))
     return HttpResponseRedirect(found.target)
 
 

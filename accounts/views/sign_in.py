@@ -57,7 +57,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         "next": target,
         "ways": _ways(),
         "signed_out": request.GET.get("signed-out") == "1",
-        "ended": request.GET.get("ended") == "1",
+        "ended": request.GET.get("ended"),
     }
     response = render(request, "accounts/sign_in.html", context, status=status)
     if status == 429:  # noqa: PLR2004

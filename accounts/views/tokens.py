@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -92,14 +93,26 @@ def rotate(request: HttpRequest, agent_id: UUID, token_id: UUID) -> HttpResponse
 def _shown(
     request: HttpRequest, issued: IssuedToken, old: AgentToken | None = None
 ) -> HttpResponse:
+    agent, token = issued.token.agent, issued.token
+    back = reverse("accounts:agent", args=[agent.pk])
     address = f"{settings.SITE_URL}/api/v1/connections"
     context = {
-        "agent": issued.token.agent,
-        "token": issued.token,
+        "token": token,
         "text": issued.text,
         "old": old,
+        "crumbs": [(reverse("accounts:agents"), "Agents"), (back, agent)],
+        "back": back,
+        "warning": "Whoever holds it acts as the agent",
+        "keep_it": "Put it into the agent's secret store, not into code, chats or tickets. If it "
+        "leaks, revoke it here.",
+        "next_title": "Try it",
         # By variable, so that the token stays out of the shell's history.
-        "try_it": f'curl -H "Authorization: Bearer $HOOPWEB_TOKEN" {address}',
+        "next_text": f'curl -H "Authorization: Bearer $HOOPWEB_TOKEN" {address}',
+        "next_what": "command",
+        "bounds": [
+            ("It may", ", ".join(token.scopes)),
+            ("From", ", ".join(token.networks) or "anywhere"),
+        ],
     }
     return render(request, "accounts/token_issued.html", context)
 

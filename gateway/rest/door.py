@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import principal_of, still_holds
-from accounts.browsers import is_signed_in
+from accounts.console import is_signed_in
 from accounts.models import Agent, User
 from accounts.principal import Principal, TokenScope
 from connections.models import Connection

@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from gateway.rest.views import (
+    agents,
     approvals,
     connections,
     detectors,
@@ -20,6 +21,7 @@ _STATEMENT = "v1/statements/<uuid:statement_id>"
 _APPROVAL = "v1/approvals/<uuid:approval_id>"
 _DETECTORS = "v1/connections/<uuid:connection_id>/detectors"
 _RULE = "v1/rules/<uuid:rule_id>"
+_TOKENS = "v1/agents/<uuid:agent_id>/tokens"
 
 urlpatterns = [
     path("v1/connections", connections.Connections.as_view(), name="connections"),
@@ -54,6 +56,17 @@ urlpatterns = [
     ),
     path(_DETECTORS, detectors.Detectors.as_view(), name="detectors"),
     path(f"{_DETECTORS}/<slug:detector>", detectors.DetectorDetail.as_view(), name="detector"),
+    path(_TOKENS, agents.AgentTokens.as_view(), name="agent-tokens"),
+    path(
+        f"{_TOKENS}/<uuid:token_id>/rotate",
+        agents.AgentTokenRotate.as_view(),
+        name="agent-token-rotate",
+    ),
+    path(
+        f"{_TOKENS}/<uuid:token_id>/revoke",
+        agents.AgentTokenRevoke.as_view(),
+        name="agent-token-revoke",
+    ),
     path("v1/simulate", policy.Simulate.as_view(), name="simulate"),
     path(
         "v1/recordings/<uuid:session_id>/export",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.access import asking
+from gateway.snowflake import app as wire
+from tests.access import asking, drivers
 from tests.access.routes import Route, doors, pages, sockets
 from tests.access.world import CALLERS, Caller, World, bodies
 
@@ -35,6 +36,7 @@ AREAS = {
 HEAD = Path(__file__).with_name("head.md")
 DOORS = "Doors ahead of Django"
 SOCKETS = "Websockets"
+DRIVERS = "Drivers' sessions"
 
 
 class NeedsWorkError(Exception):
@@ -102,6 +104,21 @@ def rows(world: World) -> Iterator[Row]:
             cells = _cells(world, route, knock)
             if set(cells) != {"405"}:
                 yield Row(DOORS, method, route.path, _purpose(route), cells)
+    yield from _drivers(world)
+
+
+def _drivers(world: World) -> Iterator[Row]:
+    """The same addresses with a session: what sessions do, they do last."""
+    routes = {route.path: route for route, app in doors() if app is wire.application}
+    asked = {ask.path for ask in drivers.ASKED}
+    for route in routes.values():
+        if route.path not in asked | set(drivers.WITHOUT):
+            raise NeedsWorkError(
+                f"{route.path} is asked with no driver's session. Say in tests/access/drivers.py "
+                "how a driver asks for it (ASKED), or why it takes no session (WITHOUT)."
+            )
+    for (method, path), cells in drivers.cells(world).items():
+        yield Row(DRIVERS, method, path, _purpose(routes[path]), cells)
 
 
 def _path(world: World, route: Route, caller: Caller, place: Any) -> str:
@@ -174,14 +191,35 @@ def _summaries() -> dict[tuple[str, str], str]:
     }
 
 
+_ABOUT_DRIVERS = """\
+The wire door's addresses once more, with a session that a login opened; the columns are kinds of
+sessions. The login is asked with the agent's token, the renewal with the master token. A statement
+is its agent's on its connection; a request id, its session's alone. To others an id answers as one
+that does not exist.
+
+| answer | means |
+|---|---|
+| 000605, 000612, nothing | no such statement is under way, or has a result, for them |
+| 390100, 390201 | no valid token; no such connection for this agent |
+| 390111, 390114 | the session has ended; the login is over, log in again |
+"""
+
+
 def document(found: list[Row]) -> str:
     """The page as Markdown."""
     callers = "\n".join(f"| {name} | {what} |" for name, what in CALLERS.items())
     parts = [HEAD.read_text(encoding="utf-8").format(callers=callers)]
     for area in dict.fromkeys(row.area for row in found):
         parts.append(f"## {area}\n")
-        parts.append(f"| address | for | {' | '.join(CALLERS)} |")
-        parts.append("|---" * (len(CALLERS) + 2) + "|")
+        columns = CALLERS
+        if area == DRIVERS:
+            columns = drivers.COLUMNS
+            parts.append(_ABOUT_DRIVERS)
+            parts.append("| column | which session |\n|---|---|")
+            parts += [f"| {name} | {what} |" for name, what in columns.items()]
+            parts.append("")
+        parts.append(f"| address | for | {' | '.join(columns)} |")
+        parts.append("|---" * (len(columns) + 2) + "|")
         parts += [str(row) for row in found if row.area == area]
         parts.append("")
     return "\n".join(parts).rstrip() + "\n"

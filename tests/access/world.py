@@ -278,4 +278,6 @@ def bodies() -> Iterator[tuple[str, Callable[[Place], dict[str, Any]]]]:
     yield "POST connections:detector-action", lambda _: {"detector": "phone", "action": "alert"}
     yield "POST api:detectors", lambda _: {"name": "matrix", "pattern": "M-[0-9]"}
     yield "PATCH api:detector", lambda _: {"action": "alert"}
+    yield "POST api:agent-tokens", lambda _: {"label": "matrix"}
+    yield "POST api:agent-token-rotate", lambda _: {"overlap_hours": 1}
     yield "PATCH api:protection", lambda _: {"note": "Asked by the matrix."}

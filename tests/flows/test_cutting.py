@@ -3,9 +3,12 @@
 import os
 import threading
 import time
+import uuid
 
 import pytest
 import requests
+import snowflake.connector
+from snowflake.connector.errors import Error
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -229,10 +232,157 @@ def test_access_that_is_taken_away_ends_what_runs_through_it(stack):
     watch.until("held statement", lambda: poll(state_of(stack, held), {"withdrawn"}))
     watch.until("running statement", lambda: poll(state_of(stack, running), {"cancelled"}))
     watch.until("session sealed", lambda: poll(session_state(stack, running), {True}))
-    access = id_of(stack, "connections_access", "connection_id", stack.seeded["connection"])
-    path = f"/connections/shop/access/{access}/remove/"
-    watch.cut(lambda: switch(stack, admin, path))
+    watch.cut(lambda: switch(stack, admin, remove_access(stack, "shop", "agent")))
     assert watch.how("waiting call") == 200, "its token still opens the rest"
+    stack.verify()
+
+
+def remove_access(stack, connection, holder, holder_id=None):
+    """Where an admin takes the access of an agent or a team to a connection away."""
+    row = stack.rows(
+        "SELECT a.id FROM connections_access a JOIN connections_connection c "
+        f"ON c.id = a.connection_id WHERE c.name = %s AND a.{holder}_id = %s",
+        connection,
+        holder_id or stack.seeded["agent"],
+    )
+    return f"/connections/{connection}/access/{row[0][0]}/remove/"
+
+
+# Drivers
+
+
+def driver(stack, account):
+    """Snowflake's own connector, logged in as an agent that no other test here takes apart."""
+    return snowflake.connector.connect(
+        account=account,
+        user="other",
+        host="127.0.0.1",
+        port=stack.port,
+        protocol="http",
+        authenticator="programmatic_access_token",
+        token=stack.seeded["other_token"],
+        login_timeout=20,
+    )
+
+
+def until_refused(connection):
+    """How an open session's statements end."""
+    cursor = connection.cursor()
+    while True:
+        try:
+            cursor.execute("SELECT 1")
+        except Error as error:
+            return error.errno
+        time.sleep(0.02)
+
+
+def refusal_of(connection, sql):
+    """How a statement that waits for a reviewer ends."""
+    try:
+        connection.cursor().execute(sql)
+    except Error as error:
+        return error.errno, error.msg
+    return None
+
+
+def wire_session_of(stack, connection):
+    query = (
+        "SELECT w.ended_at IS NOT NULL AND s.seal <> '' FROM gateway_wiresession w "
+        "JOIN recordings_session s ON s.id = w.recording_id WHERE w.number = %s"
+    )
+    return lambda: stack.rows(query, connection.session_id)[0][0]
+
+
+def held_in(stack, connection):
+    query = (
+        "SELECT t.id FROM gateway_statement t JOIN gateway_wiresession w "
+        "ON w.id = t.wire_session_id WHERE w.number = %s AND t.state = 'awaiting_approval'"
+    )
+    until = time.monotonic() + 30
+    while not (found := stack.rows(query, connection.session_id)):
+        assert time.monotonic() < until, "nothing is held"
+        time.sleep(0.05)
+    return found[0][0]
+
+
+def other_agent(stack):
+    return id_of(stack, "accounts_agent", "name", "other")
+
+
+def by_disabling(stack, admin):
+    return "shop", lambda: switch(stack, admin, f"/agents/{other_agent(stack)}/switch/")
+
+
+def by_its_own_access(stack, admin):
+    path = remove_access(stack, "shop", "agent", other_agent(stack))
+    return "shop", lambda: switch(stack, admin, path)
+
+
+def by_its_team(stack, admin):
+    """The agent leaves the team through which alone it may use the connection."""
+    agent = other_agent(stack)
+    form = {"name": "other", "description": "", "owner": owner_of(stack, agent)}
+
+    def leave():
+        answer = admin.post(
+            f"{stack.url}/agents/{agent}/edit/",
+            data={**form, "csrfmiddlewaretoken": admin.cookies["csrftoken"]},
+            allow_redirects=False,
+            timeout=20,
+        )
+        assert answer.status_code == 302, answer.text[:500]
+
+    join_team(stack, agent, "finance")
+    return "vault", leave
+
+
+def by_the_teams_access(stack, admin):
+    join_team(stack, other_agent(stack), "legal")
+    team = id_of(stack, "accounts_team", "slug", "legal")
+    path = remove_access(stack, "vault", "team", team)
+    return "vault", lambda: switch(stack, admin, path)
+
+
+def owner_of(stack, agent):
+    return stack.rows("SELECT owner_id FROM accounts_agent WHERE id = %s", agent)[0][0]
+
+
+def join_team(stack, agent, slug):
+    """A team that may use the vault, with the agent in it."""
+    team = uuid.uuid4()
+    stack.write(
+        "INSERT INTO accounts_team (id, name, slug, created_at) VALUES (%s, %s, %s, now())",
+        *(team, slug.title(), slug),
+    )
+    stack.write("INSERT INTO accounts_agent_teams (agent_id, team_id) VALUES (%s, %s)", agent, team)
+    stack.write(
+        "INSERT INTO connections_access (id, connection_id, team_id, valid_from) "
+        "SELECT %s, id, %s, now() FROM connections_connection WHERE name = 'vault'",
+        *(uuid.uuid4(), team),
+    )
+
+
+@pytest.mark.parametrize("way", [by_its_team, by_the_teams_access, by_disabling, by_its_own_access])
+def test_a_driver_is_cut_while_it_works_and_while_it_waits(stack, way):
+    """The last way leaves the agent without access to the shop: it stands last."""
+    admin = stack.sign_in("ada")
+    account, act = way(stack, admin)
+    with driver(stack, account) as working, driver(stack, account) as waiting:
+        watch = Watch(stack)
+        watch.until("statements of an open session", lambda: until_refused(working))
+        watch.until("statement that waits", lambda: refusal_of(waiting, WRITE))
+        held = held_in(stack, waiting)
+        for name, connection in (("open", working), ("waiting", waiting)):
+            ended = wire_session_of(stack, connection)
+            watch.until(f"{name} session sealed", lambda ended=ended: poll(ended, {True}))
+        watch.until("held statement", lambda: poll(state_of(stack, held), {"withdrawn"}))
+        watch.cut(act)
+        assert watch.how("statements of an open session") in {390111, 390201}
+        number, text = watch.how("statement that waits")
+        assert number in {3001, 390111}
+        assert "withdrawn" in text or "has ended" in text
+    if way is by_disabling:
+        switch(stack, admin, f"/agents/{other_agent(stack)}/switch/", to="on")
     stack.verify()
 
 

@@ -57,6 +57,24 @@ def test_the_request_is_signed_and_carries_nothing_that_tells(client, place):
     assert row.target == "/agents/"
 
 
+def test_an_address_begins_only_so_many_sign_ins_in_a_minute(client, place, monkeypatch):
+    counts = {}
+
+    def count(key, _window=None):
+        counts[key] = counts.get(key, 0) + 1
+        return counts[key]
+
+    monkeypatch.setattr("hoopweb.lib.rate.count", count)
+    monkeypatch.setattr("accounts.views.saml.STARTS_PER_MINUTE", 2)
+    started = [client.get("/saml/start/").status_code for _ in range(3)]
+    assert started == [302, 302, 429]
+    refused = client.get("/saml/start/")
+    assert refused["Retry-After"] == "60"
+    assert "Wait a minute" in refused.content.decode()
+    assert SamlSignIn.objects.count() == 2
+    assert client.get("/saml/start/", REMOTE_ADDR="192.0.2.9").status_code == 302
+
+
 def test_sign_in_makes_the_account_where_its_groups_put_it(client, analysts, ask, bring):
     services.grant_role(role=Role.REVIEWER, team=analysts, by=None)
     answer = bring(ask("nora", "/saml/start/?next=/profile/"))

@@ -22,7 +22,7 @@ from approvals.services import vote
 from connections.models import Protection, Rule
 from gateway.models import Statement
 from tests import factories
-from tests.gateway.rest.conftest import MASKED, READ, WRITE, as_person, send
+from tests.gateway.rest.conftest import MASKED, READ, WRITE, as_person, send, token_of
 
 pytestmark = pytest.mark.django_db
 
@@ -108,6 +108,8 @@ def there(cast, agent):
         "detector": "phone",
         "protection_id": str(Protection.objects.get().pk),
         "number": 1,
+        "agent_id": str(cast.agent.pk),
+        "token_id": str(token_of(cast.agent).token.pk),
     }
 
 
