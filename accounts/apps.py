@@ -2,6 +2,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.apps import apps as registry
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 
 
@@ -12,7 +13,10 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from accounts import console
+
         post_migrate.connect(_install_default_rule, sender=self)
+        user_logged_in.connect(console.begin)
 
 
 def _install_default_rule(*, apps: Any = registry, **_: Any) -> None:

@@ -12,9 +12,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.models import Session
-from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -32,7 +30,6 @@ _WRITE_EVERY = 60
 _EXEMPT = ("/oidc/", "/saml/", "/sign-in/", "/sign-out/", "/static/", "/healthz", "/readyz")
 
 
-@receiver(user_logged_in)
 def begin(request: HttpRequest, **_: Any) -> None:
     """The times of a session are counted from its sign-in; renewing it at the provider moves
     neither.
@@ -74,9 +71,12 @@ class Inactivity:
         if not settings.CONSOLE_IDLE_MINUTES or request.path.startswith(_EXEMPT):
             return None
         now = int(time.time())
-        idle = now - request.session.get(ACTIVE_AT, now)
+        if ACTIVE_AT not in request.session:
+            # Signed in before this was counted: it is counted from here.
+            _note(request, now)
+        idle = now - request.session[ACTIVE_AT]
         if idle < settings.CONSOLE_IDLE_MINUTES * 60:
-            if (idle >= _WRITE_EVERY or ACTIVE_AT not in request.session) and _by_hand(request):
+            if idle >= _WRITE_EVERY and _by_hand(request):
                 _note(request, now)
             return None
         end_here(request=request, why="inactivity")
