@@ -7,8 +7,11 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 VENV := .venv/bin
 ARGS ?=
 
+# Many processes start from here; without kept bytecode each would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: access bench-judge fuzz prove mutants test-clients help demo demo-reset dev test check test-fast fmt lock python install install-dev install-browser
+.PHONY: access bench-judge bench-wire fuzz prove mutants test-clients help demo demo-reset dev test check test-fast fmt lock python install install-dev install-browser
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -32,6 +35,9 @@ test-fast: install-dev ## The tests that need no browser and kill nothing
 
 bench-judge: install-dev ## How fast the judge is, cold and warm
 	@$(VENV)/python benchmarks/judge.py $(ARGS)
+
+bench-wire: install-dev ## What the gateway adds to a driver's statement, and how much it carries
+	@$(VENV)/python -m benchmarks.wire $(ARGS)
 
 access: install-dev ## Ask every address as every role and write docs/access.md
 	@$(VENV)/python -m tests.access $(ARGS)

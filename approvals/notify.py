@@ -17,8 +17,9 @@ from django.db import transaction
 
 log = structlog.get_logger(__name__)
 EVERYWHERE = "connections.all"
-# Words about the same row within this time are one word.
-_GATHER = 0.02
+# Words about the same row within this time are one word; within the longer one while there is
+# much to say, for nobody looks four times a second.
+_GATHER, _GATHER_MUCH, _MUCH = 0.02, 0.25, 20
 _PATIENCE = 1.0
 # After a failure nothing is tried for a moment: a layer that is away is not worth a queue.
 _PAUSE = 2.0
@@ -73,13 +74,15 @@ class _Speaker:
         self._loop.run_until_complete(self._speak())
 
     async def _speak(self) -> None:
+        much = False
         while True:
             await self._something.wait()
-            await asyncio.sleep(_GATHER)
+            await asyncio.sleep(_GATHER_MUCH if much else _GATHER)
             with self._lock:
                 words = list(self._words)
                 self._words.clear()
                 self._something.clear()
+            much = len(words) >= _MUCH
             try:
                 await _send(words)
             except Exception as error:  # noqa: BLE001 - the browser asks again after a gap

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -31,12 +32,13 @@ from connections.upstream.types import QueryHandle, QueryResult
 from gateway import contexts, kept, transfers, upstream, waiting, wire_sessions
 from gateway.claiming import SYSTEM, WORKER, claim
 from gateway.models import Statement
-from gateway.moves import lock, move
+from gateway.moves import Step, finish_all, lock, move
 from gateway.results import MEDIA_TYPE, MaskedResult, detectors_of, masked
 from gateway.states import TRANSITIONS, StatementState
 from hoopweb.metrics import RECORD_SECONDS, UPSTREAM_SECONDS
 from recordings import services as recordings
 from recordings.kinds import EventKind
+from recordings.models import Payload
 
 log = structlog.get_logger(__name__)
 _BEAT = 2.0
@@ -290,10 +292,19 @@ def note_query_id(statement_id: UUID, query_id: str) -> None:
 
 def record_stubbornly(statement_id: UUID, outcome: Outcome) -> Statement:
     """Commit the outcome, waiting for the recorder to come back for a while if it is away."""
+    return _stubbornly(partial(record_outcome, statement_id, outcome))
+
+
+def record_all_stubbornly(ended: Sequence[tuple[Statement, Outcome]]) -> list[Statement]:
+    """The same for what has ended together; ``ended`` are rows as this process began them."""
+    return _stubbornly(partial(record_outcomes, ended))
+
+
+def _stubbornly(record: Callable[[], T]) -> T:
     until = time.monotonic() + _RECORDER_PATIENCE
     while True:
         try:
-            return record_outcome(statement_id, outcome)
+            return record()
         except (OperationalError, InterfaceError) as error:
             close_old_connections()
             if time.monotonic() > until:
@@ -302,9 +313,44 @@ def record_stubbornly(statement_id: UUID, outcome: Outcome) -> Statement:
             time.sleep(0.5)
 
 
+def record_outcomes(ended: Sequence[tuple[Statement, Outcome]]) -> list[Statement]:
+    """Commit results, outcome events and states: in one transaction where nothing but the end of
+    a statement has to be written down, by itself where its approval, copies or fate matter.
+    """
+    quick = {
+        statement.pk: (statement, outcome, _sealed(statement, outcome))
+        for statement, outcome in ended
+        if outcome.state == StatementState.SUCCEEDED
+        and statement.approval_id is None
+        and not statement.copies
+    }
+    with RECORD_SECONDS.time(), transaction.atomic():
+        rows = Statement.objects.select_for_update().filter(pk__in=quick).order_by("pk")
+        running = set(rows.filter(state=StatementState.RUNNING).values_list("pk", flat=True))
+        steps: list[Step] = []
+        said: dict[UUID, list[recordings.Entry]] = {}
+        for each in running:
+            statement, outcome, payload = quick[each]
+            statement.state = StatementState.RUNNING  # an earlier try may have got further
+            fields = _fields(statement, outcome, payload)
+            entry = _entry(statement, outcome, payload, fields)
+            said.setdefault(statement.session_id, []).append(entry)
+            steps.append(Step(statement, (outcome.state,), fields))
+        if steps:
+            recordings.save_payloads([quick[each][2] for each in running])
+            recordings.append_many(said)
+            finish_all(steps)
+        for step in steps:
+            if step.statement.wire_session_id is not None:
+                wire_sessions.follow(step.statement, quick[step.statement.pk][1].places)
+    return [
+        statement if statement.pk in running else record_outcome(statement.pk, outcome)
+        for statement, outcome in ended
+    ]
+
+
 def record_outcome(statement_id: UUID, outcome: Outcome, *, reconciled: str = "") -> Statement:
     """Commit result, outcome event and state together; a statement that is final stays as it is."""
-    content = outcome.result.content if outcome.result is not None else b""
     with RECORD_SECONDS.time(), transaction.atomic():
         statement = lock(statement_id)
         if (StatementState(statement.state), outcome.state) not in TRANSITIONS:
@@ -317,47 +363,12 @@ def record_outcome(statement_id: UUID, outcome: Outcome, *, reconciled: str = ""
                 statement_id=statement.pk,
                 data={"state": str(outcome.state), "how": reconciled},
             )
-        fields: dict[str, Any] = {}
-        payload = None
-        if outcome.result is not None:
-            payload = recordings.store_payload(
-                session_id=statement.session_id, content=content, media_type=MEDIA_TYPE
-            )
-            fields |= {
-                "result": payload,
-                "columns": outcome.result.columns,
-                "row_count": outcome.result.row_count,
-                "truncated": outcome.result.truncated,
-                "findings": outcome.result.findings,
-            }
-        if outcome.query_id:
-            fields["upstream_query_id"] = outcome.query_id
-        fields |= {
-            "error_code": outcome.code,
-            "error_text": outcome.text,
-            "error_state": outcome.sqlstate,
-        }
-        data: dict[str, Any] = {
-            "state": str(outcome.state),
-            "row_count": fields.get("row_count"),
-            "columns": fields.get("columns", []),
-            "truncated": fields.get("truncated", False),
-            "findings": fields.get("findings", []),
-            "query_id": outcome.query_id or statement.upstream_query_id,
-            "duration_ms": _milliseconds_since(statement.started_at),
-        }
-        if outcome.transfer is not None:
-            data |= {"transfer": dict(outcome.transfer), **transfers.AWAITS}
-        if outcome.code or outcome.text:
-            data["error"] = {"code": outcome.code, "text": outcome.text}
-        recordings.append(
-            session_id=statement.session_id,
-            kind=EventKind.OUTCOME,
-            actor=SYSTEM,
-            statement_id=statement.pk,
-            data=data,
-            payloads={"result": payload} if payload is not None else {},
-        )
+        payload = _sealed(statement, outcome)
+        fields = _fields(statement, outcome, payload)
+        if payload is not None:
+            recordings.save_payloads([payload])
+        entry = _entry(statement, outcome, payload, fields)
+        recordings.append_all(session_id=statement.session_id, entries=[entry])
         if outcome.state == StatementState.SUCCEEDED and statement.copies:
             protect_copies(connection=statement.connection, copies=statement.copies)
         if outcome.state == StatementState.SUCCEEDED and statement.wire_session_id is not None:
@@ -365,6 +376,60 @@ def record_outcome(statement_id: UUID, outcome: Outcome, *, reconciled: str = ""
         move(statement, outcome.state, **fields)
     log.info("finished", state=str(outcome.state), statement_id=str(statement_id))
     return statement
+
+
+def _sealed(statement: Statement, outcome: Outcome) -> Payload | None:
+    """The rows that the recording keeps, not saved yet."""
+    if outcome.result is None:
+        return None
+    return recordings.sealed_payload(
+        session_id=statement.session_id, content=outcome.result.content, media_type=MEDIA_TYPE
+    )
+
+
+def _fields(statement: Statement, outcome: Outcome, payload: Payload | None) -> dict[str, Any]:
+    """What the statement's row keeps of its end."""
+    fields: dict[str, Any] = {
+        "error_code": outcome.code,
+        "error_text": outcome.text,
+        "error_state": outcome.sqlstate,
+        "upstream_query_id": outcome.query_id or statement.upstream_query_id,
+    }
+    if outcome.result is not None:
+        fields |= {
+            "result": payload,
+            "columns": outcome.result.columns,
+            "row_count": outcome.result.row_count,
+            "truncated": outcome.result.truncated,
+            "findings": outcome.result.findings,
+        }
+    return fields
+
+
+def _entry(
+    statement: Statement, outcome: Outcome, payload: Payload | None, fields: Mapping[str, Any]
+) -> recordings.Entry:
+    """The outcome event."""
+    data: dict[str, Any] = {
+        "state": str(outcome.state),
+        "row_count": fields.get("row_count"),
+        "columns": fields.get("columns", []),
+        "truncated": fields.get("truncated", False),
+        "findings": fields.get("findings", []),
+        "query_id": fields["upstream_query_id"],
+        "duration_ms": _milliseconds_since(statement.started_at),
+    }
+    if outcome.transfer is not None:
+        data |= {"transfer": dict(outcome.transfer), **transfers.AWAITS}
+    if outcome.code or outcome.text:
+        data["error"] = {"code": outcome.code, "text": outcome.text}
+    return recordings.Entry(
+        kind=EventKind.OUTCOME,
+        actor=SYSTEM,
+        statement_id=statement.pk,
+        data=data,
+        payloads={"result": payload} if payload is not None else {},
+    )
 
 
 def _milliseconds_since(at: datetime | None) -> int | None:

@@ -232,6 +232,9 @@ class WireSession(models.Model):
     last_seen_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
+    # Which version of the row was read, where it was read by its token.
+    version: str
+
     class Meta:
         ordering = ["-started_at"]
         indexes = [

@@ -1,9 +1,12 @@
 """The one way in which a statement changes state."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 
 from approvals import notify
@@ -29,26 +32,83 @@ def lock(statement_id: UUID) -> Statement:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A statement, where it goes next, one state after the other, and what is saved with that."""
+
+    statement: Statement
+    path: Sequence[StatementState]
+    fields: Mapping[str, Any]
+
+
 def begin(statement: Statement, path: Sequence[StatementState], **fields: Any) -> None:
     """Save a new statement that has already come as far as the end of ``path``.
 
     Raises IllegalTransition.
     """
+    begin_all([Step(statement, path, fields)])
+
+
+def begin_all(steps: Sequence[Step]) -> None:
+    """The same for several statements. Nobody knows them yet, so nobody is told."""
+    moved = [transition for step in steps for transition in _follow(step)]
+    Statement.objects.bulk_create([step.statement for step in steps])
+    Transition.objects.bulk_create(moved)
+
+
+# What the end of a statement leaves in its row, and how Postgres calls that.
+_END = {
+    "state": "text",
+    "finished_at": "timestamptz",
+    "upstream_query_id": "text",
+    "result_id": "uuid",
+    "columns": "jsonb",
+    "row_count": "bigint",
+    "truncated": "bool",
+    "findings": "jsonb",
+    "error_code": "text",
+    "error_text": "text",
+    "error_state": "text",
+}
+_SAVE_ENDS = (
+    "UPDATE gateway_statement AS statement SET {} FROM unnest({}) AS new (id, {}) ".format(  # noqa: S608 - from the names above
+        ", ".join(f"{name} = new.{name}" for name in _END),
+        ", ".join(f"%s::{kind}[]" for kind in ("uuid", *_END.values())),
+        ", ".join(_END),
+    )
+    + "WHERE statement.id = new.id"
+)
+
+
+def finish_all(steps: Sequence[Step]) -> None:
+    """Move locked statements to their end, several by one statement of the database."""
+    moved = [transition for step in steps for transition in _follow(step)]
+    rows = [step.statement for step in steps]
+    columns = [
+        [json.dumps(getattr(row, name)) if kind == "jsonb" else getattr(row, name) for row in rows]
+        for name, kind in _END.items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_SAVE_ENDS, [[row.pk for row in rows], *columns])
+    Transition.objects.bulk_create(moved)
+
+
+def _follow(step: Step) -> list[Transition]:
+    """Bring the row, not saved yet, to the end of the path. Raises IllegalTransition."""
+    statement = step.statement
     source = StatementState(statement.state)
-    steps = []
-    for target in path:
+    moved = []
+    for target in step.path:
         if (source, target) not in TRANSITIONS:
             raise IllegalTransition(f"A statement that is {source} cannot become {target}.")
-        steps.append(Transition(statement=statement, source=source, target=target))
+        moved.append(Transition(statement=statement, source=source, target=target))
         source = target
-    if source in FINAL:
-        fields.setdefault("finished_at", timezone.now())
-    for name, value in fields.items():
+    for name, value in step.fields.items():
         setattr(statement, name, value)
+    if source in FINAL and statement.finished_at is None:
+        statement.finished_at = timezone.now()
     statement.state = source
-    statement.save(force_insert=True)
-    Transition.objects.bulk_create(steps)
-    _tell(statement)
+    return moved
 
 
 def move(statement: Statement, target: StatementState, **fields: Any) -> None:
@@ -75,6 +135,9 @@ def move(statement: Statement, target: StatementState, **fields: Any) -> None:
 
 
 def _tell(statement: Statement) -> None:
+    if statement.approval_id is None:
+        # Only the page of an approval request shows a statement live.
+        return
     notify.row_changed(
         "statement",
         statement.pk,

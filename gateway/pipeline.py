@@ -15,6 +15,8 @@ execution   gateway.execution          intent, rows, mask, outcome
 
 import json
 import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -32,7 +34,7 @@ from connections.policy.types import Effect, ReviewTerms
 from gateway import entries, records
 from gateway.judging import judge_statement
 from gateway.models import Statement
-from gateway.moves import begin, lock, move
+from gateway.moves import Step, begin, begin_all, lock, move
 from gateway.queueing import enqueue
 from gateway.requests import StatementRequest, check
 from gateway.states import StatementState
@@ -76,6 +78,24 @@ def _may_send(principal: Principal) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A request that has been judged and not been recorded yet. ``statement`` is its row to be."""
+
+    request: StatementRequest
+    principal: Principal
+    statement: Statement
+    verdict: Verdict
+
+    @property
+    def connection(self) -> Connection:
+        return self.statement.connection
+
+    @property
+    def effect(self) -> Effect:
+        return _effect(self.statement, self.verdict)
+
+
 def take(request: StatementRequest, *, principal: Principal, worker: str) -> tuple[Statement, bool]:
     """As ``submit``, for a door whose own process runs what is allowed; and whether the statement
     is new.
@@ -84,72 +104,130 @@ def take(request: StatementRequest, *, principal: Principal, worker: str) -> tup
     the way through the queue does in four transactions is done in one. Anything else comes back
     as ``submit`` leaves it; so does a repeated request, which joins and never runs again.
     """
-    _may_send(principal)
-    check(request)
-    found = _same(request, principal)
+    connection = _connection(request, principal)
+    return take_one(judged(request, principal=principal, connection=connection), worker)
+
+
+def take_one(each: Judged, worker: str) -> "Took":
+    """Take one judged request, or join what its request id names. Raises as ``submit`` does."""
+    found = _same(each.request, each.principal)
     if found is not None:
         return found, False
-    connection = _connection(request, principal)
+    try:
+        (taken,) = take_all([each], worker)
+    except IntegrityError:
+        found = _same(each.request, each.principal)
+        if found is None:
+            raise
+        return found, False
+    if isinstance(taken, Exception):
+        raise taken
+    return taken
+
+
+def judged(request: StatementRequest, *, principal: Principal, connection: Connection) -> Judged:
+    """The first half of ``take``, which writes nothing. ``connection`` must be one that the
+    principal may use. Raises as ``submit`` does.
+    """
+    _may_send(principal)
+    check(request)
     statement = _made(request, principal, connection)
     started = time.perf_counter()
     verdict = judge_statement(statement, connection)
     DECISION_SECONDS.observe(time.perf_counter() - started)
+    return Judged(request, principal, statement, verdict)
+
+
+Took = tuple[Statement, bool]
+
+
+def take_all(asked: Sequence[Judged], worker: str) -> list[Took | Exception]:
+    """The second half of ``take`` for all that arrived together: one transaction for what is
+    allowed or denied, one each for what waits for somebody.
+
+    What is raised, was raised before anything was recorded: the caller takes them one by one then.
+    """
+    with RECORD_SECONDS.time(), transaction.atomic():
+        quick = _record_quickly(asked, worker)
+    return [
+        (each.statement, True) if each.statement.pk in quick else _slowly(each) for each in asked
+    ]
+
+
+def _slowly(each: Judged) -> Took | Exception:
     try:
-        with RECORD_SECONDS.time(), transaction.atomic():
-            session = _session(request, principal, connection)
-            return _taken(request, statement, session, verdict, worker), True
-    except IntegrityError:
-        found = _same(request, principal)
-        if found is None:
-            raise
-        return found, False
+        _record_slowly(each)
+    except IntegrityError as error:
+        found = _same(each.request, each.principal)
+        return error if found is None else (found, False)
+    except Exception as error:  # noqa: BLE001 - the others are recorded
+        return error
+    return each.statement, True
 
 
-def _taken(
-    request: StatementRequest,
-    statement: Statement,
-    session: Session,
-    verdict: Verdict,
-    worker: str,
-) -> Statement:
-    """Record a new statement and its decision at once, in the caller's transaction."""
-    statement.session = session
-    judged = records.judged(verdict, statement)
-    statement.sql_upstream = verdict.sql_sent or ""
-    said = [*entries.opening(request, statement), entries.decision(statement, judged)]
-    effect = _effect(statement, verdict)
-    if effect == Effect.ALLOW and _still_so(statement):
-        now = timezone.now()
-        said.append(entries.intent(statement, judged, worker))
-        path = (StatementState.QUEUED, StatementState.RUNNING)
-        begin(statement, path, **judged, worker=worker, started_at=now, heartbeat_at=now)
-    elif effect == Effect.DENY:
-        begin(statement, (StatementState.DENIED,), **judged)
-    else:
-        # It waits for somebody, or was overtaken by a change of the rules: the longer way.
+def _record_quickly(asked: Sequence[Judged], worker: str) -> set[UUID]:
+    """Record what needs nobody, with its decision and, where allowed, its intent; their ids.
+
+    What somebody must decide on is left out, and what was overtaken by a change of the rules.
+    """
+    unchanged = _unchanged({each.connection for each in asked})
+    steps: list[Step] = []
+    said: dict[UUID, list[recordings.Entry]] = {}
+    for each in asked:
+        statement, effect = each.statement, each.effect
+        if each.connection.pk not in unchanged or effect not in (Effect.ALLOW, Effect.DENY):
+            continue
+        statement.state = StatementState.RECEIVED  # an earlier try may have got further
+        statement.session_id = _session_id(each)
+        told = records.judged(each.verdict, statement)
+        statement.sql_upstream = each.verdict.sql_sent or ""
+        entry = said.setdefault(statement.session_id, [])
+        entry += [*entries.opening(each.request, statement), entries.decision(statement, told)]
+        if effect == Effect.ALLOW:
+            entry.append(entries.intent(statement, told, worker))
+            now = timezone.now()
+            path = (StatementState.QUEUED, StatementState.RUNNING)
+            run = {"worker": worker, "started_at": now, "heartbeat_at": now}
+            steps.append(Step(statement, path, {**told, **run}))
+        else:
+            steps.append(Step(statement, (StatementState.DENIED,), told))
+    if steps:
+        begin_all(steps)
+        recordings.append_many(said)
+    return {step.statement.pk for step in steps}
+
+
+def _record_slowly(each: Judged) -> None:
+    statement, verdict = each.statement, each.verdict
+    with RECORD_SECONDS.time(), transaction.atomic():
+        statement.state = StatementState.RECEIVED
+        statement.session_id = _session_id(each)
         begin(statement, ())
-        recordings.append_all(session_id=session.pk, entries=said[:-1])
-        return _decided_anew(statement, verdict)
-    recordings.append_all(session_id=session.pk, entries=said)
-    return statement
+        recordings.append_all(
+            session_id=statement.session_id, entries=entries.opening(each.request, statement)
+        )
+        if not _unchanged({each.connection}):
+            verdict = judge_statement(statement, Connection.objects.get(pk=each.connection.pk))
+        _settle(statement, verdict)
 
 
-def _decided_anew(statement: Statement, verdict: Verdict) -> Statement:
-    if not _still_so(statement):
-        verdict = judge_statement(statement, Connection.objects.get(pk=statement.connection_id))
-    _settle(statement, verdict)
-    return statement
+def _session_id(each: Judged) -> UUID:
+    request = each.request
+    if request.wire_session_id is not None and request.session_id is not None:
+        # The recording of a driver's session is its own; an ended one takes no more events.
+        return request.session_id
+    return _session(request, each.principal, each.connection).pk
 
 
-def _still_so(statement: Statement) -> bool:
-    """Whether rules and catalogue are still those that the statement was judged by."""
-    judged_by = statement.connection
-    return Connection.objects.filter(
-        pk=judged_by.pk,
-        is_active=True,
-        policy_revision=judged_by.policy_revision,
-        catalogue_version=judged_by.catalogue_version,
-    ).exists()
+def _unchanged(judged_by: Collection[Connection]) -> set[UUID]:
+    """Those whose rules and catalogue are still those that were judged by."""
+    now = Connection.objects.filter(pk__in=[each.pk for each in judged_by], is_active=True)
+    standing = set(now.values_list("pk", "policy_revision", "catalogue_version"))
+    return {
+        each.pk
+        for each in judged_by
+        if (each.pk, each.policy_revision, each.catalogue_version) in standing
+    }
 
 
 def receive(request: StatementRequest, *, principal: Principal) -> Statement:
@@ -333,10 +411,13 @@ def record_decision(statement: Statement, judged: dict[str, Any]) -> None:
 
 
 __all__ = [
+    "Judged",
     "StatementRequest",
     "decide",
+    "judged",
     "receive",
     "record_decision",
     "submit",
     "take",
+    "take_all",
 ]

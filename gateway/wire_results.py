@@ -55,6 +55,7 @@ def record_part(
     place: int,
     rows: int,
     content: bytes,
+    zipped: bytes,
     findings: list[dict[str, Any]],
 ) -> None:
     """Write down a part before it is handed out; a repeated one has been written down."""
@@ -62,7 +63,10 @@ def record_part(
     if said.filter(data__part=place).exists():
         return
     payload = recordings.store_payload(
-        session_id=session_id, content=content, media_type="application/vnd.snowflake.part"
+        session_id=session_id,
+        content=content,
+        media_type="application/vnd.snowflake.part",
+        zipped=zipped,
     )
     entry = recordings.Entry(
         kind=EventKind.RESULT_PART,

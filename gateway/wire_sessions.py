@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from accounts.principal import Principal
@@ -35,6 +36,8 @@ _SLIDE = timedelta(minutes=5)
 _RENEWAL_LEASE = timedelta(seconds=40)
 # A driver that waits asks every half minute; one that has not asked for so long is gone.
 _PATIENCE = timedelta(minutes=5)
+# As Postgres has it (admission).
+_VERSION = "gateway_wiresession.xmin || gateway_wiresession.ctid::text"
 NOBODY_WAITS = "Its driver stopped waiting for it."
 
 
@@ -122,11 +125,13 @@ def find(token: str) -> WireSession:
     digest = digest_of(token)
     session = (
         WireSession.objects.select_related("recording")
+        .annotate(row_version=RawSQL(_VERSION, ()))  # noqa: S611 - a constant
         .filter(Q(token_digest=digest) | Q(old_digest=digest))
         .first()
     )
     if session is None:
         raise TokenExpired
+    session.version = str(session.row_version)
     if session.ended_at is not None:
         raise SessionOver("This session has ended. Connect again.")
     until = session.token_until if session.token_digest == digest else session.old_until

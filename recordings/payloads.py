@@ -22,6 +22,8 @@ TEXT = "text/plain; charset=utf-8"
 # Larger bodies go to the payload storage: rows of megabytes make every backup slow.
 IN_ROW = 256 * 1024
 _KEY = 32
+# Window bits that read what zlib wrote, and gzip as well.
+_ANY_FORM = 47
 
 
 class PayloadDamagedError(Exception):
@@ -37,10 +39,14 @@ def context_of(payload_id: UUID) -> str:
     return f"recordings.payload:{payload_id}"
 
 
-def pack(payload_id: UUID, content: bytes) -> tuple[str, bytes]:
-    """The digest of ``content``, and its sealed form, bound to this payload."""
+def pack(payload_id: UUID, content: bytes, zipped: bytes | None = None) -> tuple[str, bytes]:
+    """The digest of ``content``, and its sealed form, bound to this payload.
+
+    ``zipped`` is the same content as gzip or zlib has it, where that is at hand already.
+    """
     key = secrets.token_bytes(_KEY)
-    sealed = crypto.seal(key + zlib.compress(content, 6), context=context_of(payload_id))
+    packed = zlib.compress(content, 6) if zipped is None else zipped
+    sealed = crypto.seal(key + packed, context=context_of(payload_id))
     return digest_of(content, key), sealed
 
 
@@ -53,7 +59,7 @@ def unpack(payload_id: UUID, sealed: bytes, *, digest: str, size: int) -> tuple[
     try:
         clear = crypto.unseal(sealed, context=context_of(payload_id))
         # One byte more than promised is enough to know, whatever a bomb would unpack to.
-        content = zlib.decompressobj().decompress(clear[_KEY:], size + 1)
+        content = zlib.decompressobj(_ANY_FORM).decompress(clear[_KEY:], size + 1)
     except crypto.CryptoError as error:
         raise PayloadDamagedError(f"payload {payload_id} cannot be opened: {error}") from error
     except zlib.error as error:

@@ -1,6 +1,6 @@
-"""Said upwards, to whoever shows things live. Sent after the commit, once per event."""
+"""Said upwards, to whoever shows things live. Sent after the commit, once for all of a call."""
 
 from django.dispatch import Signal
 
-# Arguments: session (Session), number (int), kind (str).
+# Argument: session (Session).
 event_appended = Signal()

@@ -69,8 +69,7 @@ class Stack:
         self.postgres.remove()
 
     def _start(self) -> None:
-        self.warehouse = self._stack.enter_context(warehouse.running(*self._warehouse_options))
-        self.warehouse.run(*self._setup)
+        self.warehouse_port = self._start_warehouse()
         self.database = self.postgres.start()
         self.env = {
             **{k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"},
@@ -91,10 +90,16 @@ class Stack:
             **self._extra,
         }
         self._run("manage.py", "migrate", "-v", "0")
-        self.seeded = json.loads(self._run("-m", self._seed, str(self.warehouse.port)))
+        self.seeded = json.loads(self._run("-m", self._seed, str(self.warehouse_port)))
         self.start_web()
         self.start_worker()
         self.start_beat()
+
+    def _start_warehouse(self) -> int:
+        """What stands for Snowflake; the port that it listens on."""
+        self.warehouse = self._stack.enter_context(warehouse.running(*self._warehouse_options))
+        self.warehouse.run(*self._setup)
+        return self.warehouse.port
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(

@@ -1,6 +1,7 @@
 """The second layer over results: detectors on whole Arrow columns, on headers and on texts."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -60,6 +61,32 @@ def _is_text(kind: pa.DataType) -> bool:
 def _text_column(
     column: pa.ChunkedArray, name: str, detectors: Sequence[Detector]
 ) -> tuple[pa.ChunkedArray, list[Finding]]:
+    """Look for all detectors in one pass; only rows that any of them hit are looked at again."""
+    if not detectors:
+        return column, []
+    try:
+        hits = pc.fill_null(pc.match_substring_regex(column, _any_of(tuple(detectors))), False)
+    except pa.ArrowInvalid:
+        # Own patterns may be too much for one expression.
+        return _each(column, name, detectors)
+    if not pc.any(hits).as_py():
+        return column, []
+    rows = pc.filter(column, hits)
+    cleaned, findings = _each(rows, name, detectors)
+    if cleaned is rows:
+        return column, findings
+    return _replaced(column, hits, cleaned.combine_chunks()), findings
+
+
+@lru_cache(maxsize=256)
+def _any_of(detectors: tuple[Detector, ...]) -> str:
+    return "|".join(f"(?:{detector.pattern})" for detector in detectors)
+
+
+def _each(
+    column: pa.ChunkedArray, name: str, detectors: Sequence[Detector]
+) -> tuple[pa.ChunkedArray, list[Finding]]:
+    """One detector after the other, each over what those before it left."""
     findings = []
     for detector in detectors:
         if detector.hint and not pc.any(pc.match_substring(column, detector.hint)).as_py():
@@ -95,7 +122,12 @@ def _checked(
         total += bool(count)
     if not total or detector.action != "mask":
         return column, total
+    return _replaced(column, hits, pa.array(cleaned, type=column.type)), total
+
+
+def _replaced(column: pa.ChunkedArray, rows: pa.ChunkedArray, values: pa.Array) -> pa.ChunkedArray:
+    """The column with other values in the rows that are marked."""
     flat = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    mask = hits.combine_chunks() if hits.num_chunks != 1 else hits.chunk(0)
-    replaced = pc.replace_with_mask(flat, mask, pa.array(cleaned, type=column.type))
-    return pa.chunked_array([replaced], type=column.type), total
+    mask = rows.combine_chunks() if rows.num_chunks != 1 else rows.chunk(0)
+    replaced = pc.replace_with_mask(flat, mask, values)
+    return pa.chunked_array([replaced], type=column.type)

@@ -209,7 +209,10 @@ class SnowflakeSession:
         return (await self._final(handle)).data
 
     async def chunk(self, url: str, headers: Mapping[str, str]) -> bytes:
-        """A remote part of a result, unzipped. Raises ``OutcomeUnknown`` when it is gone."""
+        """A remote part of a result, zipped or not, as it lies where Snowflake put it.
+
+        Raises ``OutcomeUnknown`` when it is gone.
+        """
         try:
             return await self._wire.fetch_chunk(url, headers)
         except AnswerLost as error:

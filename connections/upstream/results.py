@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from connections.upstream import decode
 from connections.upstream.types import QueryResult, ResultColumn
-from connections.upstream.wire import Wire
+from connections.upstream.wire import Wire, is_zipped, unzipped
 
 _DML = range(0x3000, 0x3700)
 
@@ -29,7 +29,8 @@ async def parts(wire: Wire, data: Mapping[str, Any]) -> AsyncIterator[pa.Table]:
         yield await _aside(decode.json_part, data.get("rowset") or [], columns)
     headers = chunk_headers(data)
     for chunk in data.get("chunks") or []:
-        body = await wire.fetch_chunk(chunk["url"], headers)
+        raw = await wire.fetch_chunk(chunk["url"], headers)
+        body = await asyncio.to_thread(unzipped, raw) if is_zipped(raw) else raw
         if arrow:
             part = await _aside(decode.arrow_part, body, columns)
         else:

@@ -209,7 +209,9 @@ class Wire:
             ) from error
 
     async def fetch_chunk(self, url: str, headers: Mapping[str, str], tries: int = 4) -> bytes:
-        """A remote part of a result, from wherever Snowflake put it; our token stays here."""
+        """A remote part of a result, from wherever Snowflake put it, as it lies there: mostly
+        zipped (see ``unzipped``). Our token stays here.
+        """
         failure = ""
         for attempt in range(tries):
             if attempt:
@@ -220,10 +222,11 @@ class Wire:
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60),
                     allow_redirects=False,
+                    auto_decompress=False,
                 ) as response:
                     raw = await response.read()
                     if response.status == _OK:
-                        return await _unzipped(raw)
+                        return raw
                     failure = f"HTTP {response.status}"
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 failure = f"{type(error).__name__} {error}"
@@ -245,9 +248,13 @@ def _judge(status: int, where: str) -> None:
         )
 
 
-async def _unzipped(raw: bytes) -> bytes:
-    # Storage does not always say that what it holds is compressed.
-    return await asyncio.to_thread(gzip.decompress, raw) if raw[:2] == b"\x1f\x8b" else raw
+def unzipped(raw: bytes) -> bytes:
+    """A remote part in clear. Storage does not always say whether what it holds is zipped."""
+    return gzip.decompress(raw) if is_zipped(raw) else raw
+
+
+def is_zipped(raw: bytes) -> bool:
+    return raw[:2] == b"\x1f\x8b"
 
 
 async def _parse(raw: bytes) -> Any:

@@ -138,7 +138,7 @@ def _take(begun: _Begun, ask: "Ask", place: int, text: str) -> "Taken | None":
         raise wire_sessions.SessionOver("This session has ended. Connect again.")
     principal = admission.admit(session, ask.address)
     part = replace(ask, sql=text, bindings=begun.binds[place], detached=False)
-    return queries.take_one(
+    return queries.take_part(
         part, session, principal, sql=text, request_id=f"{begun.batch.request_id}/{place}"
     )
 

@@ -15,6 +15,7 @@ from connections.masking.detectors import Finding
 from connections.upstream import decode
 from connections.upstream.errors import OutcomeUnknown
 from connections.upstream.types import ResultColumn
+from connections.upstream.wire import is_zipped, unzipped
 from gateway import admission, wire_results, wire_sessions
 from gateway.models import WireResult
 from gateway.results import detectors_of
@@ -47,11 +48,11 @@ async def chunk(request: Request) -> Response:
         upstream = await upstreams.of(session)
         part = parts["chunks"][place]
         try:
-            body = await upstream.chunk(part["url"], parts["headers"])
+            raw = await upstream.chunk(part["url"], parts["headers"])
         except OutcomeUnknown:
             # Its link is over: drivers ask for the result again and are given new ones.
             return _no_such()
-        content = await hop(_checked, row, parts, place, body)
+        content = await hop(_checked, row, parts, place, raw)
     return Response(
         content, media_type="application/octet-stream", headers={"Content-Encoding": "gzip"}
     )
@@ -72,8 +73,14 @@ def _found(result_id: UUID, key: str, address: str | None) -> WireResult | None:
     return row
 
 
-def _checked(row: WireResult, parts: dict[str, Any], place: int, body: bytes) -> bytes:
-    """The part as the driver may see it, zipped, once it has been written down."""
+def _checked(row: WireResult, parts: dict[str, Any], place: int, raw: bytes) -> bytes:
+    """The part as the driver may see it, zipped, once it has been written down.
+
+    One in which nothing had to be masked goes on as it came: packing it again would cost more
+    than everything else.
+    """
+    body = unzipped(raw)
+    zipped = raw if is_zipped(raw) else b""
     findings: Sequence[Finding]
     detectors = detectors_of(row.statement)
     columns = tuple(ResultColumn.parse(each) for each in parts["rowtype"])
@@ -82,15 +89,17 @@ def _checked(row: WireResult, parts: dict[str, Any], place: int, body: bytes) ->
         clean, findings = scan(table, detectors)
         count = clean.num_rows
         if results.changed(findings):
-            body = results.write_stream(clean)
+            body, zipped = results.write_stream(clean), b""
     else:
         rows = decode.json_chunk(body)
         _, findings, rows = results.scan_rows(rows, columns, detectors)
         count = len(rows)
         if results.changed(findings):
             body = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))[1:-1].encode()
+            zipped = b""
     if count != parts["chunks"][place]["rows"]:
         raise results.Unreadable("A part of the result has another number of rows than announced.")
+    zipped = zipped or _zipped(body)
     session = row.statement.wire_session
     assert session is not None
     principal = admission.admit(session, None) if not session.recording.is_open else None
@@ -105,8 +114,13 @@ def _checked(row: WireResult, parts: dict[str, Any], place: int, body: bytes) ->
         place=place,
         rows=count,
         content=body,
+        zipped=zipped,
         findings=[_said(finding) for finding in findings],
     )
+    return zipped
+
+
+def _zipped(body: bytes) -> bytes:
     packer = zlib.compressobj(1, wbits=31)
     return packer.compress(body) + packer.flush()
 

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from accounts.principal import Principal
 from gateway import admission, contexts, logins, pipeline, wire_sessions
+from gateway.admission import Admitted
 from gateway.claiming import WORKER
+from gateway.grouping import Grouped
 from gateway.models import Statement, WireSession
 from gateway.requests import StatementRequest
 from gateway.snowflake import answers, batches, cancelling, prompts, running
@@ -103,8 +105,7 @@ async def query(request: Request) -> Response:
     cancelled = await cancelling.answer(ask)
     if cancelled is not None:
         return cancelled
-    taken = await hop(take, ask)
-    return await answer(ask, taken)
+    return await answer(ask, await _taking.do(await hop(_judge, ask)))
 
 
 async def answer(ask: Ask, taken: Taken) -> Response:
@@ -116,42 +117,84 @@ async def answer(ask: Ask, taken: Taken) -> Response:
     return await answers.settled(taken.statement, taken.session, ask.base_url)
 
 
-def take(ask: Ask) -> Taken:
-    """From the request to a judged and recorded statement: everything before Snowflake."""
-    session = wire_sessions.find(ask.token)
-    principal = admission.admit(session, ask.address)
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A statement on its way to be recorded."""
+
+    admitted: Admitted
+    judged: pipeline.Judged
+
+
+def _judge(ask: Ask) -> _Judged:
+    """Everything before the first writing."""
+    admitted = admission.admitted(ask.token, ask.address)
+    session = admitted.session
     logins.need_to_begin(session, request_name(session, ask.request_id), ask.request_id)
-    return take_one(ask, session, principal, sql=ask.sql, request_id=ask.request_id)
+    return _judged(ask, admitted, sql=ask.sql, request_id=ask.request_id)
 
 
-def take_one(
+def _judged(ask: Ask, admitted: Admitted, *, sql: str, request_id: str) -> _Judged:
+    session = admitted.session
+    recording_id = wire_sessions.recording_for(session, admitted.principal)
+    prompt = prompts.prompt_of(ask.parameters.get("QUERY_TAG") or session.query_tag)
+    request = StatementRequest(
+        connection_id=session.connection_id,
+        sql=sql,
+        request_id=request_name(session, request_id),
+        door=wire_sessions.DOOR,
+        binds=ask.bindings,
+        prompt=prompt,
+        prompt_known=prompt == session.prompt,
+        session_id=recording_id,
+        wire_session_id=session.pk,
+        context=_context(session, sql),
+        describe_only=ask.describe_only,
+        detached=ask.detached,
+        trace=ask.trace,
+    )
+    judged = pipeline.judged(request, principal=admitted.principal, connection=admitted.connection)
+    return _Judged(admitted, judged)
+
+
+async def _take_all(asked: Sequence[_Judged]) -> Sequence[Taken | Exception]:
+    return await hop(_record, asked)
+
+
+async def _take_one(each: _Judged) -> Taken:
+    return await hop(_record_one, each)
+
+
+_taking: Grouped[_Judged, Taken] = Grouped(_take_all, _take_one)
+
+
+def _record(asked: Sequence[_Judged]) -> list[Taken | Exception]:
+    took = pipeline.take_all([each.judged for each in asked], WORKER)
+    return [
+        one if isinstance(one, Exception) else _taken(each, one)
+        for each, one in zip(asked, took, strict=True)
+    ]
+
+
+def _record_one(each: _Judged) -> Taken:
+    return _taken(each, pipeline.take_one(each.judged, WORKER))
+
+
+def _taken(each: _Judged, took: tuple[Statement, bool]) -> Taken:
+    statement, new = took
+    session, request = each.admitted.session, each.judged.request
+    if new and not request.prompt_known:
+        wire_sessions.remember(session.pk, prompt=request.prompt)
+    run_here = new and statement.state == StatementState.RUNNING
+    return Taken(session, each.admitted.principal, statement, run_here)
+
+
+def take_part(
     ask: Ask, session: WireSession, principal: Principal, *, sql: str, request_id: str
 ) -> Taken:
-    recording_id = wire_sessions.recording_for(session, principal)
-    prompt = prompts.prompt_of(ask.parameters.get("QUERY_TAG") or session.query_tag)
-    known = prompt == session.prompt
-    statement, new = pipeline.take(
-        StatementRequest(
-            connection_id=session.connection_id,
-            sql=sql,
-            request_id=request_name(session, request_id),
-            door=wire_sessions.DOOR,
-            binds=ask.bindings,
-            prompt=prompt,
-            prompt_known=known,
-            session_id=recording_id,
-            wire_session_id=session.pk,
-            context=_context(session, sql),
-            describe_only=ask.describe_only,
-            detached=ask.detached,
-            trace=ask.trace,
-        ),
-        principal=principal,
-        worker=WORKER,
-    )
-    if new and not known:
-        wire_sessions.remember(session.pk, prompt=prompt)
-    return Taken(session, principal, statement, new and statement.state == StatementState.RUNNING)
+    """One statement of a text with several: from its words to its row."""
+    connection = admission.connection_of(session, principal)
+    admitted = Admitted(session, principal, connection)
+    return _record_one(_judged(ask, admitted, sql=sql, request_id=request_id))
 
 
 def _context(session: WireSession, sql: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,7 @@ from connections.upstream.types import QueryHandle
 from gateway import execution, wire_sessions
 from gateway.claiming import WORKER
 from gateway.execution import Outcome
+from gateway.grouping import Grouped
 from gateway.models import Statement, WireSession
 from gateway.results import detectors_of
 from gateway.snowflake import results, upstreams
@@ -107,10 +108,26 @@ async def _run(
         data = await _send(entry, session, parameters)
     except Exception as error:  # noqa: BLE001 - each kind of failure is an outcome of its own
         outcome = await _outcome(entry, session, error)
-        return await hop(execution.record_stubbornly, statement.pk, outcome), None
+        return await _ending.do((statement, outcome)), None
     finally:
         UPSTREAM_SECONDS.observe(time.perf_counter() - started)
-    return await hop(_finish, statement, data)
+    try:
+        made = await hop(results.made, data, statement)
+    except results.Unreadable as error:
+        return await _ending.do((statement, _unreadable(statement, error))), None
+    outcome = Outcome(
+        StatementState.SUCCEEDED,
+        result=made.recorded,
+        places=made.places,
+        query_id=statement.upstream_query_id,
+        transfer=made.transfer,
+    )
+    final = await _ending.do((statement, outcome))
+    if final.state != StatementState.SUCCEEDED:
+        return final, None
+    if made.parts is None:
+        return final, results.Reply(made.reply)
+    return final, await hop(results.with_parts, made, final)
 
 
 async def _send(
@@ -138,32 +155,28 @@ async def _send(
     return await entry.session.data(handle)
 
 
-def _finish(statement: Statement, data: dict[str, Any]) -> tuple[Statement, results.Reply | None]:
-    """Detect, record, and only then hand on."""
-    try:
-        made = results.made(data, statement)
-    except results.Unreadable as error:
-        log.warning("result_not_handed_on", statement_id=str(statement.pk), reason=str(error))
-        # What changes things has done so, whether its answer can be read or not.
-        read = statement.statement_class in _READS
-        outcome = Outcome(
-            StatementState.FAILED if read else StatementState.SUCCEEDED,
-            code="390400",
-            text=str(error),
-            query_id=statement.upstream_query_id,
-        )
-        return execution.record_stubbornly(statement.pk, outcome), None
-    outcome = Outcome(
-        StatementState.SUCCEEDED,
-        result=made.recorded,
-        places=made.places,
+def _unreadable(statement: Statement, error: results.Unreadable) -> Outcome:
+    log.warning("result_not_handed_on", statement_id=str(statement.pk), reason=str(error))
+    # What changes things has done so, whether its answer can be read or not.
+    read = statement.statement_class in _READS
+    return Outcome(
+        StatementState.FAILED if read else StatementState.SUCCEEDED,
+        code="390400",
+        text=str(error),
         query_id=statement.upstream_query_id,
-        transfer=made.transfer,
     )
-    final = execution.record_stubbornly(statement.pk, outcome)
-    if final.state != StatementState.SUCCEEDED:
-        return final, None
-    return final, results.with_parts(made, final)
+
+
+async def _record_one(ended: tuple[Statement, Outcome]) -> Statement:
+    statement, outcome = ended
+    return await hop(execution.record_stubbornly, statement.pk, outcome)
+
+
+async def _record_all(ended: Sequence[tuple[Statement, Outcome]]) -> Sequence[Statement]:
+    return await hop(execution.record_all_stubbornly, ended)
+
+
+_ending: Grouped[tuple[Statement, Outcome], Statement] = Grouped(_record_all, _record_one)
 
 
 async def _outcome(entry: Running, session: WireSession, error: Exception) -> Outcome:

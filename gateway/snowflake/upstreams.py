@@ -4,6 +4,7 @@ An entry here is a cache: the tokens lie in the driver's row, and any process ma
 """
 
 import asyncio
+import importlib
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -37,10 +38,12 @@ _opening: dict[UUID, asyncio.Lock] = {}
 
 
 async def log_in(target: Target) -> UpstreamSession:
-    """A new session. The driver takes long to import, and only a login needs it."""
-    from connections.upstream import login
-
-    return await login.log_in(target)
+    """A new session. The driver takes seconds to import, and only a login needs it: not on the
+    loop that serves everyone.
+    """
+    login = await asyncio.to_thread(importlib.import_module, "connections.upstream.login")
+    tokens: UpstreamSession = await login.log_in(target)
+    return tokens
 
 
 async def adopt(session: WireSession, target: Target, tokens: UpstreamSession) -> None:

@@ -3,13 +3,20 @@
 What cannot be recorded must not happen, so every verb raises rather than lose something.
 """
 
-from recordings.services.bodies import open_payload, read_payload, store_payload
+from recordings.services.bodies import (
+    open_payload,
+    read_payload,
+    save_payloads,
+    sealed_payload,
+    store_payload,
+)
 from recordings.services.sessions import (
     SYSTEM,
     Entry,
     add_message,
     append,
     append_all,
+    append_many,
     body_of,
     close_session,
     open_session,
@@ -32,6 +39,7 @@ __all__ = [
     "add_message",
     "append",
     "append_all",
+    "append_many",
     "audit",
     "audit_body_of",
     "body_of",
@@ -44,7 +52,9 @@ __all__ = [
     "open_statements",
     "opening_facts",
     "read_payload",
+    "save_payloads",
     "seal",
+    "sealed_payload",
     "store_payload",
     "switch_sink",
     "try_sink",

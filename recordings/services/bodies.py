@@ -1,6 +1,7 @@
 """Large bodies, sealed."""
 
 import uuid
+from collections.abc import Iterable
 
 from django.db import transaction
 
@@ -9,16 +10,35 @@ from recordings.models import Payload
 
 
 @transaction.atomic
-def store_payload(*, session_id: uuid.UUID, content: bytes, media_type: str) -> Payload:
-    """Seal a large body. An event names it by passing it to ``append``."""
+def store_payload(
+    *, session_id: uuid.UUID, content: bytes, media_type: str, zipped: bytes | None = None
+) -> Payload:
+    """Seal a large body, whose zipped form may be at hand. An event names it by passing it to
+    ``append``.
+    """
+    payload = sealed_payload(
+        session_id=session_id, content=content, media_type=media_type, zipped=zipped
+    )
+    payload.save(force_insert=True)
+    return payload
+
+
+def sealed_payload(
+    *, session_id: uuid.UUID, content: bytes, media_type: str, zipped: bytes | None = None
+) -> Payload:
+    """The same, not saved yet: to be made before a transaction begins."""
     payload = Payload(session_id=session_id, media_type=media_type, size=len(content))
-    payload.digest, sealed = payloads.pack(payload.pk, content)
+    payload.digest, sealed = payloads.pack(payload.pk, content, zipped)
     if len(sealed) <= payloads.IN_ROW:
         payload.body = sealed
     else:
         payload.stored = payloads.write_outside(session_id, payload.pk, sealed)
-    payload.save(force_insert=True)
     return payload
+
+
+def save_payloads(made: Iterable[Payload | None]) -> None:
+    """Save what ``sealed_payload`` made, in the transaction of the events that name it."""
+    Payload.objects.bulk_create([payload for payload in made if payload is not None])
 
 
 def read_payload(payload: Payload) -> bytes:

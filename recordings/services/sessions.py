@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from hoopweb.lib.errors import Conflict, InvalidRequest, NotFound
@@ -97,9 +97,7 @@ def append(
     """
     session = _locked(session_id)
     if not session.is_open:
-        raise Conflict(
-            "This session has ended and is sealed. Start a new one.", session=str(session_id)
-        )
+        raise _ended(session_id)
     return _append(session, kind, actor, data, statement_id, _named(session_id, payloads))
 
 
@@ -114,25 +112,67 @@ class Entry:
     payloads: Mapping[str, Payload] = field(default_factory=dict)
 
 
-@transaction.atomic(savepoint=False)
 def append_all(*, session_id: uuid.UUID, entries: Sequence[Entry]) -> list[Event]:
     """Add several events to a session's chain under one lock, as ``append`` adds one."""
-    session = _locked(session_id)
-    if not session.is_open:
-        raise Conflict(
-            "This session has ended and is sealed. Start a new one.", session=str(session_id)
-        )
-    fields: set[str] = set()
-    events = [
-        _chained(session, e.kind, e.actor, e.data, e.statement_id, _named(session_id, e.payloads))
-        for e in entries
-    ]
+    return append_many({session_id: entries})
+
+
+@transaction.atomic(savepoint=False)
+def append_many(entries: Mapping[uuid.UUID, Sequence[Entry]]) -> list[Event]:
+    """The same for several sessions at once, in a fixed order of locks.
+
+    Raises NotFound for an unknown session, Conflict for an ended one: then none gets any.
+    """
+    sessions = {
+        session.pk: session
+        for session in Session.objects.select_for_update().filter(pk__in=entries).order_by("pk")
+    }
+    events: list[Event] = []
+    changed: dict[uuid.UUID, set[str]] = {}
+    for session_id, given in entries.items():
+        session = sessions.get(session_id)
+        if session is None:
+            raise NotFound("There is no such session.", session=str(session_id))
+        if not session.is_open:
+            raise _ended(session_id)
+        fields = changed.setdefault(session_id, set())
+        for e in given:
+            named = _named(session_id, e.payloads)
+            event = _chained(session, e.kind, e.actor, e.data, e.statement_id, named)
+            fields |= _followed(session, event)
+            events.append(event)
     Event.objects.bulk_create(events)
-    for event in events:
-        fields |= _followed(session, event)
-    session.save(update_fields=sorted(fields))
-    _tell(session, events[-1])
+    _save_heads([sessions[each] for each in entries])
+    for session_id, fields in changed.items():
+        if further := fields - _HEAD:
+            sessions[session_id].save(update_fields=sorted(further))
+        _tell(sessions[session_id])
     return events
+
+
+def _ended(session_id: uuid.UUID) -> Conflict:
+    return Conflict(
+        "This session has ended and is sealed. Start a new one.", session=str(session_id)
+    )
+
+
+# What every event changes of its session, saved for many sessions by one statement.
+_HEAD = {"event_count", "head", "last_event_at"}
+_SAVE_HEADS = """
+    UPDATE recordings_session AS session
+    SET event_count = new.event_count, head = new.head, last_event_at = new.last_event_at
+    FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::timestamptz[])
+        AS new (id, event_count, head, last_event_at)
+    WHERE session.id = new.id"""
+
+
+def _save_heads(sessions: Sequence[Session]) -> None:
+    columns = zip(
+        *((each.pk, each.event_count, each.head, each.last_event_at) for each in sessions),
+        strict=True,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_SAVE_HEADS, [list(column) for column in columns])
 
 
 def _locked(session_id: uuid.UUID) -> Session:
@@ -173,7 +213,7 @@ def _append(  # noqa: PLR0917
     event = _chained(session, kind, actor, data, statement_id, named)
     event.save(force_insert=True)
     session.save(update_fields=sorted(_followed(session, event)))
-    _tell(session, event)
+    _tell(session)
     return event
 
 
@@ -219,16 +259,8 @@ def _followed(session: Session, event: Event) -> set[str]:
     return fields
 
 
-def _tell(session: Session, event: Event) -> None:
-    transaction.on_commit(
-        partial(
-            event_appended.send_robust,
-            sender=Session,
-            session=session,
-            number=event.number,
-            kind=event.kind,
-        )
-    )
+def _tell(session: Session) -> None:
+    transaction.on_commit(partial(event_appended.send_robust, sender=Session, session=session))
 
 
 def body_of(event: Event) -> dict[str, Any]:

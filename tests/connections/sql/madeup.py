@@ -1,5 +1,6 @@
 """Made-up values for the columns of a query: those that it compares them with, and others."""
 
+import ast
 import json
 import random
 
@@ -74,28 +75,47 @@ class Maker:
             for _ in range(50):
                 if old in swap:
                     break
-                new = self._like(old, column, kind)
+                new = self._like(old, column, kind, swap)
                 if new != old and new not in swap.values():
                     swap[old] = new
         return [swap.get(v, v) for v in values]
 
-    def _like(self, old, column, kind):
+    def _like(self, old, column, kind, swap=None):
         if old in ("TRUE", "FALSE"):
             return "FALSE" if old == "TRUE" else "TRUE"
         if old.startswith(("'{", "'[")):
-            return _quoted(json.dumps(self._reshaped(json.loads(old[1:-1].replace("''", "'")))))
+            return _quoted(
+                json.dumps(self._reshaped(json.loads(old[1:-1].replace("''", "'")), swap))
+            )
         return self._value(column, kind)
 
-    def _reshaped(self, value):
-        """JSON of the same shape with other leaves."""
+    def _reshaped(self, value, swap):
+        """JSON of the same shape with other leaves and keys; with a map, equal where these are."""
         if isinstance(value, dict):
             return {
-                k if k in self.keys else f"k{self.random.randint(1, 99)}": self._reshaped(v)
+                k if k in self.keys else self._other(k, self._key, swap): self._reshaped(v, swap)
                 for k, v in value.items()
             }
         if isinstance(value, list):
-            return [self._reshaped(v) for v in value]
-        return self._leaf()
+            return [self._reshaped(v, swap) for v in value]
+        return self._other(value, self._leaf, swap)
+
+    def _other(self, old, make, swap):
+        """A part of a document in place of another: unfolded, parts form groups, too."""
+        if swap is None:
+            return make()
+        place = (make.__name__, repr(old))
+        taken = {part for known, part in swap.items() if isinstance(known, tuple)}
+        for _ in range(50):
+            if place in swap:
+                break
+            new = make()
+            if repr(new) not in taken:
+                swap[place] = repr(new)
+        return ast.literal_eval(swap[place]) if place in swap else old
+
+    def _key(self):
+        return f"k{self.random.randint(1, 99)}"
 
     def _number(self, column):
         chance = self.random
@@ -149,7 +169,7 @@ class Maker:
             k: self._json(depth - 1) if depth and chance.random() < _OFTEN else self._leaf()
             for k in self.keys
         }
-        made[f"k{chance.randint(1, 99)}"] = self._leaf()
+        made[self._key()] = self._leaf()
         shape = chance.randrange(3)
         if shape == 0:
             return made
