@@ -76,14 +76,15 @@ class Maker:
                 if old in swap:
                     break
                 new = self._like(old, column, kind, swap)
-                if new != old and new not in swap.values():
+                # A document in place of none would unfold into rows that were not there.
+                if new != old and new not in swap.values() and _is_json(new) == _is_json(old):
                     swap[old] = new
         return [swap.get(v, v) for v in values]
 
     def _like(self, old, column, kind, swap=None):
         if old in ("TRUE", "FALSE"):
             return "FALSE" if old == "TRUE" else "TRUE"
-        if old.startswith(("'{", "'[")):
+        if _is_json(old):
             return _quoted(
                 json.dumps(self._reshaped(json.loads(old[1:-1].replace("''", "'")), swap))
             )
@@ -205,6 +206,10 @@ def _keys(tree):
         for part in node.expressions:
             if isinstance(part, exp.Literal) and part.is_string:
                 yield part.this
+
+
+def _is_json(literal):
+    return literal.startswith(("'{", "'["))
 
 
 def _is_date(text):
