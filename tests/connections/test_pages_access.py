@@ -131,9 +131,9 @@ def test_rows_of_another_connection_are_not_reached_through_ours(row: Connection
     for name in ("edit-protection", "switch-protection", "delete-protection"):
         url = reverse(f"connections:{name}", args=[row.name, theirs.pk])
         assert local.post(url, {"enabled": "0"}).status_code == 404
-    theirs = services.create_detector(connection=other, by=None, name="gate", pattern="G")
+    detector = services.create_detector(connection=other, by=None, name="gate", pattern="G")
     for name in ("edit-detector", "delete-detector"):
-        url = reverse(f"connections:{name}", args=[row.name, theirs.pk])
+        url = reverse(f"connections:{name}", args=[row.name, detector.pk])
         assert local.post(url, {"pattern": "x", "action": "off"}).status_code == 404
     assert other.detectors.filter(pattern="G", action="mask").exists()
     access = factories.allow(other, factories.team("holders"))

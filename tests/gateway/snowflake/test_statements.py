@@ -71,7 +71,7 @@ def test_a_denial_is_the_drivers_own_error(cursor, wire):
     assert wire.rows("SELECT state FROM gateway_statement WHERE id = %s", error.sfqid) == [
         ("denied",)
     ]
-    assert not wire.warehouse.sent("COPY INTO")
+    assert not wire.warehouse.sent("SHOP.CRM.OUT")
 
 
 def test_a_file_goes_neither_up_nor_down(cursor, tmp_path):
