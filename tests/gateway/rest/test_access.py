@@ -35,6 +35,8 @@ def things(cast, agent):
         "approval_id": request.pk,
         "rule_id": Rule.objects.filter(connection=cast.connection).first().pk,
         "detector": "phone",
+        "agent_id": cast.agent.pk,
+        "token_id": cast.agent.tokens.first().pk,
         "protection_id": Protection.objects.get(connection=cast.connection).pk,
     }
 
@@ -63,6 +65,10 @@ BY_ID = [
     ("GET", "connections/{connection_id}/detectors/{detector}", None),
     ("PATCH", "connections/{connection_id}/detectors/{detector}", {"action": "off"}),
     ("DELETE", "connections/{connection_id}/detectors/{detector}", None),
+    ("GET", "agents/{agent_id}/tokens", None),
+    ("POST", "agents/{agent_id}/tokens", {"label": "x"}),
+    ("POST", "agents/{agent_id}/tokens/{token_id}/rotate", None),
+    ("POST", "agents/{agent_id}/tokens/{token_id}/revoke", None),
     ("GET", "recordings/{session_id}/export", None),
 ]
 PLAIN = [
@@ -128,9 +134,9 @@ def test_a_stranger_cannot_tell_it_exists(cast, things, who, subtests):
     for method, path, body in BY_ID:
         with subtests.test(method=method, path=path):
             answer = caller(method, path.format(**things), body)
-            policy = path.startswith(("rules", "protections")) or "/detectors" in path
-            if who == "other agent" and policy:
-                assert is_problem(answer, 403, "not-allowed"), "agents read no policy at all"
+            people_s = path.startswith(("rules", "protections", "agents")) or "/detectors" in path
+            if who == "other agent" and people_s:
+                assert is_problem(answer, 403, "not-allowed"), "no agent reads policy or tokens"
                 continue
             assert is_problem(answer, 404, "not-found")
             assert caller(method, path.format(**missing), body).content == answer.content
