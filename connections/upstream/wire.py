@@ -109,14 +109,16 @@ class Wire:
         for _ in range(2):
             token = self.tokens.token
             reply = await self._ask(request, token)
-            if reply.success or not self._may_be_renewed(reply.code):
+            if reply.success or not self._may_be_renewed(reply.code, token):
                 return reply
             await self._renew(token)
         return await self._ask(request, self.tokens.token)
 
-    def _may_be_renewed(self, code: str) -> bool:
-        # Where others renew too, a token that is no longer known may only be an old one.
-        return code == EXPIRED or (self._keeper is not None and code in LOST)
+    def _may_be_renewed(self, code: str, used: str) -> bool:
+        # A token that is no longer known may only be an old one: of a statement that was on its
+        # way while another's renewal was answered, or where other processes renew too.
+        old = self._keeper is not None or self.tokens.token != used
+        return code == EXPIRED or (old and code in LOST)
 
     async def _renew(self, used: str) -> None:
         async with self._renewing:

@@ -81,6 +81,22 @@ async def test_an_expired_token_is_renewed_once_for_all_who_wait(emulator):
     assert [entry["executions"] for entry in emulator.sent("renew-me")] == [1] * 5
 
 
+async def test_a_statement_that_was_on_its_way_during_a_renewal_is_sent_again(emulator, session):
+    wire = session._wire
+    ask, renewed = wire._ask, asyncio.Event()
+
+    async def late(request, token):
+        if request.path.startswith("/queries") and not renewed.is_set():
+            await wire._renew(token)  # another statement's, while this one is on its way
+            renewed.set()
+        return await ask(request, token)
+
+    wire._ask = late
+    handle = await session.submit("SELECT 1 /* under way */", tag="under way")
+    assert (await session.result(handle)).table.num_rows == 1
+    assert [entry["executions"] for entry in emulator.sent("under way")] == [1]
+
+
 async def test_a_write_meets_an_expired_token_and_runs_once(emulator, session):
     before = await _space(session)
     emulator.fault(match="renew-write", expire_token=True)
