@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -360,7 +361,9 @@ def refuse_to_start_unready(*, what: str = "the server") -> None:
     found = configuration()
     # Without its settings nothing can be asked of the database.
     if not any(message.is_serious() for message in found):
-        found += readiness()
+        # A server with several workers imports us within its loop, where Django asks no database.
+        with ThreadPoolExecutor(1) as beside:
+            found += beside.submit(readiness).result()
     for message in found:
         print(f"{message.id}: {message.msg}\n    {message.hint}", file=sys.stderr)  # noqa: T201
     if any(message.is_serious() for message in found):

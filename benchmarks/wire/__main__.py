@@ -67,11 +67,11 @@ class Gateway(Stack):
     def worked(self) -> dict[str, float]:
         """Seconds of processor time so far: the web processes, and Postgres with its workers."""
         _, web = self.supervisor.programs["web"]
-        postmaster = int(self.rows("SELECT pg_backend_pid()")[0][0])
-        parent = int(Path(f"/proc/{postmaster}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        data = Path(self.rows("SELECT current_setting('data_directory')")[0][0])
+        postmaster = int((data / "postmaster.pid").read_text().split()[0])
         return {
             "gateway": sum(map(_worked, _family(web.pid))),
-            "postgres": sum(map(_worked, _family(parent))),
+            "postgres": sum(map(_worked, _family(postmaster))),
         }
 
     def memory(self) -> float:
