@@ -20,6 +20,8 @@ EVERYWHERE = "connections.all"
 # Words about the same row within this time are one word; within the longer one while there is
 # much to say, for nobody looks four times a second.
 _GATHER, _GATHER_MUCH, _MUCH = 0.02, 0.25, 20
+# A driver sends by the hundred, and a page that shows its session is drawn anew at every word.
+_SESSION_EVERY = 1.0
 _PATIENCE = 1.0
 # After a failure nothing is tried for a moment: a layer that is away is not worth a queue.
 _PAUSE = 2.0
@@ -27,7 +29,7 @@ _PAUSE = 2.0
 _MOST = 10_000
 _LAST_WORDS = 1.0
 
-_ACCESS = "access"
+_ACCESS, _SESSION = "access", "session"
 
 Word = tuple[str, str, str]
 
@@ -47,6 +49,7 @@ class _Speaker:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._words: dict[Word, None] = {}
+        self._spoken: dict[Word, float] = {}
         self._silent = threading.Event()
         self._silent.set()
         self._loop = asyncio.new_event_loop()
@@ -73,15 +76,27 @@ class _Speaker:
     def _run(self) -> None:
         self._loop.run_until_complete(self._speak())
 
+    def _due(self) -> list[Word]:
+        """What is to be said now; a session that was spoken of a moment ago waits its turn."""
+        now = self._loop.time()
+        self._spoken = {w: at for w, at in self._spoken.items() if now - at < _SESSION_EVERY}
+        due = [word for word in self._words if word not in self._spoken]
+        for word in due:
+            del self._words[word]
+            if word[1] == _SESSION:
+                self._spoken[word] = now
+        return due
+
     async def _speak(self) -> None:
         much = False
         while True:
             await self._something.wait()
             await asyncio.sleep(_GATHER_MUCH if much else _GATHER)
             with self._lock:
-                words = list(self._words)
-                self._words.clear()
+                words = self._due()
                 self._something.clear()
+                if self._words:
+                    self._loop.call_later(_GATHER_MUCH, self._something.set)
             much = len(words) >= _MUCH
             try:
                 await _send(words)

@@ -13,11 +13,24 @@ from connections.sql.analyse import analyse
 from connections.sql.catalogue import Catalogue
 from connections.sql.context import PriorResult, SessionContext
 
-__all__ = ["PriorResult", "Ruleset", "SessionContext", "Verdict", "judge"]
+__all__ = ["PriorResult", "Ruleset", "SessionContext", "Verdict", "judge", "remembered"]
 
 CACHE = VerdictCache()
 POOL = WorkerPool()
 atexit.register(POOL.close)
+
+
+def remembered(
+    sql: str,
+    *,
+    context: SessionContext,
+    catalogue: Catalogue,
+    ruleset: Ruleset,
+    subject: Subject,
+) -> Verdict | None:
+    """What ``judge`` would say, where it has said so before in the same circumstances."""
+    request = Request(sql, context, catalogue, ruleset, subject, None)
+    return CACHE.find(CACHE.key(request), request)
 
 
 def judge(

@@ -1,16 +1,20 @@
 """Whether whoever opened a driver's session may still send through it, asked each time anew."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.utils import timezone
 
 from accounts import networks
 from accounts.authentication import principal_by_token
 from accounts.models import Agent, AgentIdentity, AgentToken, User
 from accounts.principal import Principal, PrincipalKind
-from connections.models import Connection
+from connections.models import Access, Connection
 from gateway import wire_sessions
 from gateway.models import WireSession
 from gateway.wire_sessions import SessionOver
@@ -33,12 +37,25 @@ def admit(session: WireSession, address: str | None) -> Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Versions:
+    """Of one admission, the versions of all rows that it was read from, as one text."""
+
+    session_id: UUID
+    identity_id: str | None
+    behind_id: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Admitted:
-    """A driver's session, who sends through it, and the connection that they may use."""
+    """A driver's session, who sends through it, and the connection that they may use. It stands
+    for as long as its versions do.
+    """
 
     session: WireSession
     principal: Principal
     connection: Connection
+    versions: Versions | None = None
 
 
 def admitted(token: str, address: str | None) -> Admitted:
@@ -48,21 +65,31 @@ def admitted(token: str, address: str | None) -> Admitted:
     Drivers send statement after statement: what was found a moment ago stands as long as the
     versions of all rows that it was read from do. So a change counts with the next statement.
     """
-    known = _known.get((token, address))
-    now = time.monotonic()
-    if known is not None and known.stands(now):
-        return known.admitted
-    session = wire_sessions.find(token)
-    versions = _versions(session)
-    principal = admit(session, address)
-    found = Admitted(session, principal, connection_of(session, principal))
+    found = recent(token, address)
+    if found is not None and _stands(found):
+        return found
     _known.pop((token, address), None)
+    session = wire_sessions.find(token)
+    version, versions = _versions(session)
+    principal = admit(session, address)
+    found = Admitted(session, principal, connection_of(session, principal), versions)
     # The session was read before the versions were: it may be an older one.
-    if versions and versions[0] == session.version:
-        _known[token, address] = _Known(found, versions, now)
+    if version == session.version:
+        until = min(filter(None, _ends(session, token)), default=_NEVER)
+        _known[token, address] = _Known(found, time.monotonic() + _STANDS, until)
         while len(_known) > _MOST:
             _known.pop(next(iter(_known)), None)
     return found
+
+
+def recent(token: str, address: str | None) -> Admitted | None:
+    """What was found a short while ago, where no clock has ended it. Its versions are still to be
+    compared: by ``STANDING``, in the very statement that records what was sent.
+    """
+    known = _known.get((token, address))
+    if known is None or time.monotonic() >= known.looked_until or timezone.now() >= known.until:
+        return None
+    return known.admitted
 
 
 def connection_of(session: WireSession, principal: Principal) -> Connection:
@@ -77,15 +104,13 @@ def connection_of(session: WireSession, principal: Principal) -> Connection:
 @dataclass(frozen=True, slots=True)
 class _Known:
     admitted: Admitted
-    versions: tuple[str, ...]
-    since: float
-
-    def stands(self, now: float) -> bool:
-        return now - self.since < _STANDS and _versions(self.admitted.session) == self.versions
+    # By the monotonic clock; and when a token or a grant of it ends, which changes no row.
+    looked_until: float
+    until: datetime
 
 
-# What ends by the clock alone (a token, a grant) is noticed within so many seconds.
-_STANDS = 1.0
+_STANDS = 60.0
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _MOST = 1024
 _known: dict[tuple[str, str | None], _Known] = {}
 _ROWS = [
@@ -104,35 +129,79 @@ _TEAMS = """(SELECT string_agg(team.xmin || team.ctid::text, ' ' ORDER BY team.i
     FROM accounts_{0}_teams mine JOIN accounts_team team ON team.id = mine.team_id
     WHERE mine.{0}_id IN ({1}))"""
 # Postgres marks each version of a row by the transaction that wrote it and by where it lies.
-_VERSIONS = f"""
-    SELECT {", ".join(f"{row}.xmin || {row}.ctid::text" for row in _ROWS)},
-        recording.ended_at::text,
+_ALL = f"""ROW({", ".join(f"{row}.xmin, {row}.ctid" for row in _ROWS)},
+        recording.ended_at,
         (SELECT string_agg(access.xmin || access.ctid::text, ' ' ORDER BY access.id)
             FROM connections_access access WHERE access.connection_id = session.connection_id),
         {_TEAMS.format("agent", "agent.id")},
-        {_TEAMS.format("user", "behind.id, person.id")}
-    FROM gateway_wiresession session
+        {_TEAMS.format("user", "behind.id, person.id")})::text"""  # noqa: S608 - the names above
+_FROM = """
+    JOIN gateway_wiresession session ON session.id = asked.session_id
     JOIN recordings_session recording ON recording.id = session.recording_id
     JOIN connections_connection connection ON connection.id = session.connection_id
     LEFT JOIN accounts_agenttoken token ON token.id = session.agent_token_id
     LEFT JOIN accounts_agent agent ON agent.id = session.principal_id
     LEFT JOIN accounts_user owner ON owner.id = agent.owner_id
     LEFT JOIN accounts_user person ON person.id = session.principal_id
-    LEFT JOIN accounts_agentidentity identity ON identity.id = %s
+    LEFT JOIN accounts_agentidentity identity ON identity.id = asked.identity_id
     LEFT JOIN accounts_issuer issuer ON issuer.id = identity.issuer_id
     LEFT JOIN accounts_mappingrule rule ON rule.id = identity.rule_id
-    LEFT JOIN accounts_user behind ON behind.id = %s
-    WHERE session.id = %s"""  # noqa: S608 - from the names above
+    LEFT JOIN accounts_user behind ON behind.id = asked.behind_id"""
+_VERSIONS = f"""
+    SELECT session.xmin || session.ctid::text, {_ALL}
+    FROM (VALUES (%s::uuid, %s::uuid, %s::uuid)) AS asked (session_id, identity_id, behind_id)
+    {_FROM}"""  # noqa: S608 - from the names above
+# The admissions that still stand; takes what ``parameters`` gives.
+STANDING = f"""
+    SELECT session.id
+    FROM unnest(
+        %(admitted)s::uuid[], %(identities)s::uuid[], %(behind)s::uuid[], %(versions)s::text[]
+    ) AS asked (session_id, identity_id, behind_id, versions)
+    {_FROM}
+    WHERE {_ALL} = asked.versions"""  # noqa: S608 - from the names above
 
 
-def _versions(session: WireSession) -> tuple[str, ...]:
-    """The versions of everything that an admission is read from, the session's own first."""
+def parameters(admissions: Iterable[Versions]) -> dict[str, list[Any]]:
+    """Each admission once, as ``STANDING`` takes them."""
+    given = list(dict.fromkeys(admissions))
+    return {
+        "admitted": [each.session_id for each in given],
+        "identities": [each.identity_id for each in given],
+        "behind": [each.behind_id for each in given],
+        "versions": [each.text for each in given],
+    }
+
+
+def _versions(session: WireSession) -> tuple[str, Versions]:
+    """The version of the session's own row, and those of everything that an admission is read
+    from. Raises SessionOver when it is gone.
+    """
     kept = session.principal
     identity = kept.get("token") if session.agent_token_id is None else None
-    values = [identity or None, kept.get("on_behalf_of_id"), session.pk]
+    identity, behind = identity or None, kept.get("on_behalf_of_id") or None
     with connection.cursor() as cursor:
-        cursor.execute(_VERSIONS, values)
-        return tuple(cursor.fetchone() or ())
+        cursor.execute(_VERSIONS, [session.pk, identity, behind])
+        row = cursor.fetchone()
+    if row is None:
+        raise SessionOver("This session has ended. Connect again.")
+    return row[0], Versions(session.pk, identity, behind, row[1])
+
+
+def _stands(found: Admitted) -> bool:
+    return _versions(found.session)[1] == found.versions
+
+
+def _ends(session: WireSession, token: str) -> list[datetime | None]:
+    """When an admission ends by the clock alone."""
+    current = session.token_digest == wire_sessions.digest_of(token)
+    opened = AgentToken.objects.filter(pk__in=[session.agent_token_id]).values_list("expires_at")
+    grants = Access.objects.filter(connection=session.connection_id, valid_until__gt=timezone.now())
+    return [
+        session.token_until if current else session.old_until,
+        session.login_until,
+        *(row[0] for row in opened),
+        grants.order_by("valid_until").values_list("valid_until", flat=True).first(),
+    ]
 
 
 def _holder(session: WireSession, address: str | None) -> Principal | None:

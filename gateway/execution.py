@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -29,7 +29,7 @@ from connections.upstream.errors import (
     UpstreamUnreachable,
 )
 from connections.upstream.types import QueryHandle, QueryResult
-from gateway import contexts, kept, transfers, upstream, waiting, wire_sessions
+from gateway import contexts, kept, ledger, transfers, upstream, waiting, wire_sessions
 from gateway.claiming import SYSTEM, WORKER, claim
 from gateway.models import Statement
 from gateway.moves import Step, finish_all, lock, move
@@ -313,40 +313,74 @@ def _stubbornly(record: Callable[[], T]) -> T:
             time.sleep(0.5)
 
 
+_Ending = tuple[Statement, Outcome, Payload | None]
+
+
 def record_outcomes(ended: Sequence[tuple[Statement, Outcome]]) -> list[Statement]:
-    """Commit results, outcome events and states: in one transaction where nothing but the end of
-    a statement has to be written down, by itself where its approval, copies or fate matter.
+    """Commit results, outcome events and states: in one statement of the database where nothing
+    but the end of a statement has to be written down, in one transaction where its session has
+    moved as well, by itself where its approval, copies or fate matter.
     """
-    quick = {
+    quick: dict[UUID, _Ending] = {
         statement.pk: (statement, outcome, _sealed(statement, outcome))
         for statement, outcome in ended
         if outcome.state == StatementState.SUCCEEDED
         and statement.approval_id is None
         and not statement.copies
     }
-    with RECORD_SECONDS.time(), transaction.atomic():
-        rows = Statement.objects.select_for_update().filter(pk__in=quick).order_by("pk")
-        running = set(rows.filter(state=StatementState.RUNNING).values_list("pk", flat=True))
-        steps: list[Step] = []
-        said: dict[UUID, list[recordings.Entry]] = {}
-        for each in running:
-            statement, outcome, payload = quick[each]
-            statement.state = StatementState.RUNNING  # an earlier try may have got further
-            fields = _fields(statement, outcome, payload)
-            entry = _entry(statement, outcome, payload, fields)
-            said.setdefault(statement.session_id, []).append(entry)
-            steps.append(Step(statement, (outcome.state,), fields))
-        if steps:
-            recordings.save_payloads([quick[each][2] for each in running])
-            recordings.append_many(said)
-            finish_all(steps)
-        for step in steps:
-            if step.statement.wire_session_id is not None:
-                wire_sessions.follow(step.statement, quick[step.statement.pk][1].places)
+    with RECORD_SECONDS.time():
+        plain = {
+            key: each
+            for key, each in quick.items()
+            if not wire_sessions.is_moved(each[0], each[1].places)
+        }
+        done = _record_quickly(plain)
+        done |= _record_together({key: each for key, each in quick.items() if key not in done})
     return [
-        statement if statement.pk in running else record_outcome(statement.pk, outcome)
+        statement if statement.pk in done else record_outcome(statement.pk, outcome)
         for statement, outcome in ended
     ]
+
+
+def _record_quickly(quick: Mapping[UUID, _Ending]) -> set[UUID]:
+    if not quick:
+        return set()
+    steps, said = _steps(quick.values())
+    payloads = [payload for _, _, payload in quick.values() if payload is not None]
+    return set(quick) if ledger.finish_all(steps, said, payloads) else set()
+
+
+def _record_together(quick: Mapping[UUID, _Ending]) -> set[UUID]:
+    if not quick:
+        return set()
+    with transaction.atomic():
+        rows = Statement.objects.select_for_update().filter(pk__in=quick).order_by("pk")
+        running = set(rows.filter(state=StatementState.RUNNING).values_list("pk", flat=True))
+        found = [each for key, each in quick.items() if key in running]
+        if found:
+            steps, said = _steps(found)
+            recordings.save_payloads([payload for _, _, payload in found])
+            recordings.append_many(said)
+            finish_all(steps)
+        for statement, outcome, _ in found:
+            if statement.wire_session_id is not None:
+                wire_sessions.follow(statement, outcome.places)
+    return running
+
+
+def _steps(
+    ended: Iterable[_Ending],
+) -> tuple[list[Step], dict[UUID, list[recordings.Entry]]]:
+    """Where each goes, and what its recording says of that."""
+    steps: list[Step] = []
+    said: dict[UUID, list[recordings.Entry]] = {}
+    for statement, outcome, payload in ended:
+        statement.state = StatementState.RUNNING  # an earlier try may have got further
+        fields = _fields(statement, outcome, payload)
+        entry = _entry(statement, outcome, payload, fields)
+        said.setdefault(statement.session_id, []).append(entry)
+        steps.append(Step(statement, (outcome.state,), fields))
+    return steps, said
 
 
 def record_outcome(statement_id: UUID, outcome: Outcome, *, reconciled: str = "") -> Statement:

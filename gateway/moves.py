@@ -51,13 +51,13 @@ def begin(statement: Statement, path: Sequence[StatementState], **fields: Any) -
 
 def begin_all(steps: Sequence[Step]) -> None:
     """The same for several statements. Nobody knows them yet, so nobody is told."""
-    moved = [transition for step in steps for transition in _follow(step)]
+    moved = [transition for step in steps for transition in follow(step)]
     Statement.objects.bulk_create([step.statement for step in steps])
     Transition.objects.bulk_create(moved)
 
 
 # What the end of a statement leaves in its row, and how Postgres calls that.
-_END = {
+END = {
     "state": "text",
     "finished_at": "timestamptz",
     "upstream_query_id": "text",
@@ -72,9 +72,9 @@ _END = {
 }
 _SAVE_ENDS = (
     "UPDATE gateway_statement AS statement SET {} FROM unnest({}) AS new (id, {}) ".format(  # noqa: S608 - from the names above
-        ", ".join(f"{name} = new.{name}" for name in _END),
-        ", ".join(f"%s::{kind}[]" for kind in ("uuid", *_END.values())),
-        ", ".join(_END),
+        ", ".join(f"{name} = new.{name}" for name in END),
+        ", ".join(f"%s::{kind}[]" for kind in ("uuid", *END.values())),
+        ", ".join(END),
     )
     + "WHERE statement.id = new.id"
 )
@@ -82,18 +82,18 @@ _SAVE_ENDS = (
 
 def finish_all(steps: Sequence[Step]) -> None:
     """Move locked statements to their end, several by one statement of the database."""
-    moved = [transition for step in steps for transition in _follow(step)]
+    moved = [transition for step in steps for transition in follow(step)]
     rows = [step.statement for step in steps]
     columns = [
         [json.dumps(getattr(row, name)) if kind == "jsonb" else getattr(row, name) for row in rows]
-        for name, kind in _END.items()
+        for name, kind in END.items()
     ]
     with connection.cursor() as cursor:
         cursor.execute(_SAVE_ENDS, [[row.pk for row in rows], *columns])
     Transition.objects.bulk_create(moved)
 
 
-def _follow(step: Step) -> list[Transition]:
+def follow(step: Step) -> list[Transition]:
     """Bring the row, not saved yet, to the end of the path. Raises IllegalTransition."""
     statement = step.statement
     source = StatementState(statement.state)

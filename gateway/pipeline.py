@@ -31,8 +31,9 @@ from approvals import services as approvals
 from connections.judge import Verdict
 from connections.models import Connection
 from connections.policy.types import Effect, ReviewTerms
-from gateway import entries, records
-from gateway.judging import judge_statement
+from gateway import entries, ledger, records
+from gateway.admission import Versions
+from gateway.judging import judge_statement, verdict_before
 from gateway.models import Statement
 from gateway.moves import Step, begin, begin_all, lock, move
 from gateway.queueing import enqueue
@@ -57,11 +58,7 @@ def submit(request: StatementRequest, *, principal: Principal) -> Statement:
     """
     _may_send(principal)
     if rate.count(f"all-statements:{principal.id}") > settings.STATEMENTS_PER_MINUTE:
-        raise TooManyRequests(
-            f"More than {settings.STATEMENTS_PER_MINUTE} statements in a minute. Wait, then go on "
-            "with the same request id.",
-            retry_after=int(rate.wait()) + 1,
-        )
+        raise _too_many()
     check(request)
     statement = receive(request, principal=principal)
     structlog.contextvars.bind_contextvars(
@@ -76,6 +73,22 @@ def _may_send(principal: Principal) -> None:
             f"This token is not for {TokenScope.RUN}. Ask the agent's owner for one that is.",
             scope=str(TokenScope.RUN),
         )
+
+
+def _may_send_more(principal: Principal) -> None:
+    """Drivers send by the hundred: asking Valkey for each would cost more than judging it, so
+    their statements are counted by each process for itself.
+    """
+    if rate.count_here(f"wire-statements:{principal.id}") > settings.STATEMENTS_PER_MINUTE:
+        raise _too_many()
+
+
+def _too_many() -> TooManyRequests:
+    return TooManyRequests(
+        f"More than {settings.STATEMENTS_PER_MINUTE} statements in a minute. Wait, then go on "
+        "with the same request id.",
+        retry_after=int(rate.wait()) + 1,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +143,7 @@ def judged(request: StatementRequest, *, principal: Principal, connection: Conne
     principal may use. Raises as ``submit`` does.
     """
     _may_send(principal)
+    _may_send_more(principal)
     check(request)
     statement = _made(request, principal, connection)
     started = time.perf_counter()
@@ -138,7 +152,44 @@ def judged(request: StatementRequest, *, principal: Principal, connection: Conne
     return Judged(request, principal, statement, verdict)
 
 
+def judged_before(
+    request: StatementRequest, *, principal: Principal, connection: Connection
+) -> Judged | None:
+    """As ``judged`` for a text that was judged before in the same circumstances: nothing is asked
+    of the database, and little of the processor. None for any other.
+    """
+    _may_send(principal)
+    check(request)
+    statement = _made(request, principal, connection)
+    started = time.perf_counter()
+    verdict = verdict_before(statement, connection)
+    if verdict is None:
+        return None
+    DECISION_SECONDS.observe(time.perf_counter() - started)
+    _may_send_more(principal)
+    return Judged(request, principal, statement, verdict)
+
+
 Took = tuple[Statement, bool]
+
+
+def take_quickly(
+    asked: Sequence[Judged], admitted: Sequence[Versions], worker: str
+) -> list[Took | Exception] | None:
+    """As ``take_all`` in one statement of the database, which also looks whether ``admitted``, by
+    which all of them were judged, still stand. None where nothing was written.
+    """
+    quick = [each for each in asked if each.effect in (Effect.ALLOW, Effect.DENY)]
+    if any(each.request.binds for each in quick):
+        return None  # values are payloads, which are stored first
+    with RECORD_SECONDS.time():
+        steps, said = _steps(quick, worker)
+        if steps and not ledger.begin_all(steps, said, admitted):
+            return None
+    taken = {each.statement.pk for each in quick}
+    return [
+        (each.statement, True) if each.statement.pk in taken else _slowly(each) for each in asked
+    ]
 
 
 def take_all(asked: Sequence[Judged], worker: str) -> list[Took | Exception]:
@@ -171,19 +222,35 @@ def _record_quickly(asked: Sequence[Judged], worker: str) -> set[UUID]:
     What somebody must decide on is left out, and what was overtaken by a change of the rules.
     """
     unchanged = _unchanged({each.connection for each in asked})
+    steps, said = _steps(
+        [
+            each
+            for each in asked
+            if each.connection.pk in unchanged and each.effect in (Effect.ALLOW, Effect.DENY)
+        ],
+        worker,
+    )
+    if steps:
+        begin_all(steps)
+        recordings.append_many(said)
+    return {step.statement.pk for step in steps}
+
+
+def _steps(
+    asked: Sequence[Judged], worker: str
+) -> tuple[list[Step], dict[UUID, list[recordings.Entry]]]:
+    """Where each goes, and what its recording says of that."""
     steps: list[Step] = []
     said: dict[UUID, list[recordings.Entry]] = {}
     for each in asked:
-        statement, effect = each.statement, each.effect
-        if each.connection.pk not in unchanged or effect not in (Effect.ALLOW, Effect.DENY):
-            continue
+        statement = each.statement
         statement.state = StatementState.RECEIVED  # an earlier try may have got further
         statement.session_id = _session_id(each)
         told = records.judged(each.verdict, statement)
         statement.sql_upstream = each.verdict.sql_sent or ""
         entry = said.setdefault(statement.session_id, [])
         entry += [*entries.opening(each.request, statement), entries.decision(statement, told)]
-        if effect == Effect.ALLOW:
+        if each.effect == Effect.ALLOW:
             entry.append(entries.intent(statement, told, worker))
             now = timezone.now()
             path = (StatementState.QUEUED, StatementState.RUNNING)
@@ -191,10 +258,7 @@ def _record_quickly(asked: Sequence[Judged], worker: str) -> set[UUID]:
             steps.append(Step(statement, path, {**told, **run}))
         else:
             steps.append(Step(statement, (StatementState.DENIED,), told))
-    if steps:
-        begin_all(steps)
-        recordings.append_many(said)
-    return {step.statement.pk for step in steps}
+    return steps, said
 
 
 def _record_slowly(each: Judged) -> None:
@@ -415,9 +479,11 @@ __all__ = [
     "StatementRequest",
     "decide",
     "judged",
+    "judged_before",
     "receive",
     "record_decision",
     "submit",
     "take",
     "take_all",
+    "take_quickly",
 ]

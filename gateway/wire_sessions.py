@@ -225,18 +225,32 @@ def remember(session_id: UUID, **changes: Any) -> WireSession:
     return session
 
 
-def follow(statement: Statement, places: Mapping[str, Any]) -> None:
-    """Let the session have what its statement changed, in the transaction of the outcome."""
+def is_moved(statement: Statement, places: Mapping[str, Any]) -> bool:
+    """Whether a statement that has succeeded changed anything of its session."""
+    if statement.wire_session_id is None or statement.describe_only:
+        return False
+    changes = statement.facts.get("session_changes", ())
+    return bool(_moves(statement, places) or _makes(statement) or changes)
+
+
+def _moves(statement: Statement, places: Mapping[str, Any]) -> dict[str, Any]:
     then = statement.context
-    moved = {
+    return {
         name: value
         for name, value in places.items()
         if value is not None and value != (then.get(name) or None)
     }
-    made = statement.statement_class.startswith(("create-", "drop-", "undrop-", "alter-table"))
-    changes = statement.facts.get("session_changes", ())
-    if statement.describe_only or not (moved or made or changes):
+
+
+def _makes(statement: Statement) -> bool:
+    return statement.statement_class.startswith(("create-", "drop-", "undrop-", "alter-table"))
+
+
+def follow(statement: Statement, places: Mapping[str, Any]) -> None:
+    """Let the session have what its statement changed, in the transaction of the outcome."""
+    if not is_moved(statement, places):
         return
+    moved, changes = _moves(statement, places), statement.facts.get("session_changes", ())
     assert statement.wire_session_id is not None
     session = WireSession.objects.select_for_update().get(pk=statement.wire_session_id)
     session.context = {**session.context, **moved}
@@ -248,7 +262,7 @@ def follow(statement: Statement, places: Mapping[str, Any]) -> None:
             session.query_tag = str(value or "")
     if variables:
         session.context["variables"] = variables
-    if made:
+    if _makes(statement):
         session.tables = contexts.tables_after(statement, session.tables)
     session.save(update_fields=["context", "query_tag", "tables"])
 

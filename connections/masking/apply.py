@@ -18,8 +18,9 @@ def scan(
     """
     findings: list[Finding] = []
     columns, fields = [], []
+    chosen = tuple(detectors)
     for field, column in zip(table.schema, table.columns, strict=True):
-        name, found = scan_text(field.name, detectors)
+        name, found = _scan_name(field.name, chosen)
         findings += [Finding(f.detector, field.name, f.count, f.action) for f in found]
         cleaned, more = _column(column, field, detectors)
         findings += more
@@ -27,6 +28,23 @@ def scan(
         fields.append(field.with_name(name) if name != field.name else field)
     schema = pa.schema(fields, metadata=table.schema.metadata)
     return pa.Table.from_arrays(columns, schema=schema), tuple(findings)
+
+
+# Names of columns in which nothing was found: the same ones come with every result. Names that
+# held something are not kept.
+_clean: set[tuple[str, tuple[Detector, ...]]] = set()
+_MOST_CLEAN = 4096
+
+
+def _scan_name(name: str, detectors: tuple[Detector, ...]) -> tuple[str, tuple[Finding, ...]]:
+    if (name, detectors) in _clean:
+        return name, ()
+    text, findings = scan_text(name, detectors)
+    if not findings:
+        if len(_clean) >= _MOST_CLEAN:
+            _clean.clear()
+        _clean.add((name, detectors))
+    return text, findings
 
 
 def scan_text(

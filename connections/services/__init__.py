@@ -81,6 +81,7 @@ from connections.services.values import (
     catalogue_for,
     context_for,
     detectors_for,
+    is_at_hand,
     ruleset_for,
     target_for,
 )
@@ -119,6 +120,7 @@ __all__ = [
     "grant_access",
     "import_policy",
     "install_default_policy",
+    "is_at_hand",
     "is_healthy",
     "key_statement",
     "mark_step_seen",

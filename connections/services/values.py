@@ -55,6 +55,18 @@ _detectors: _Recent[tuple[Detector, ...]] = _Recent(64)
 _catalogues: _Recent[Catalogue] = _Recent(16)
 
 
+def is_at_hand(connection: Connection) -> bool:
+    """Whether rules, detectors and catalogue at the numbers that ``connection`` carries can be had
+    without asking the database.
+    """
+    policy, catalogue = connection.policy_revision, connection.catalogue_version
+    return (
+        _rulesets.get(connection.pk, policy) is not None
+        and _detectors.get(connection.pk, policy) is not None
+        and (not catalogue or _catalogues.get(connection.pk, catalogue) is not None)
+    )
+
+
 def ruleset_for(connection: Connection) -> Ruleset:
     """The rules and protections in force, at the revision that ``connection`` carries.
 

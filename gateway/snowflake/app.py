@@ -77,12 +77,13 @@ class _PlainPaths:
 application = Starlette(
     middleware=[Middleware(_PlainPaths)],
     routes=[
+        # Looked through in order: what is asked most stands first.
+        _route("/queries/v1/query-request", queries.query),
         _route("/session/v1/login-request", login.log_in),
         _route("/session/authenticator-request", login.sign_on),
         _route("/session/token-request", sessions.renew),
         _route("/session/heartbeat", sessions.heartbeat),
         _route("/session", sessions.log_out),
-        _route("/queries/v1/query-request", queries.query),
         _route("/queries/v1/abort-request", polling.abort_request),
         _route("/queries/{query_id}/abort-request", polling.abort_query),
         _route("/queries/{query_id}/result", polling.result, "GET"),

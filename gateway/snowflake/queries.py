@@ -105,7 +105,10 @@ async def query(request: Request) -> Response:
     cancelled = await cancelling.answer(ask)
     if cancelled is not None:
         return cancelled
-    return await answer(ask, await _taking.do(await hop(_judge, ask)))
+    judged = _judged_before(ask)
+    if judged is None:
+        judged = await hop(_judge, ask)
+    return await answer(ask, await _taking.do(judged))
 
 
 async def answer(ask: Ask, taken: Taken) -> Response:
@@ -121,6 +124,7 @@ async def answer(ask: Ask, taken: Taken) -> Response:
 class _Judged:
     """A statement on its way to be recorded."""
 
+    ask: Ask
     admitted: Admitted
     judged: pipeline.Judged
 
@@ -130,14 +134,32 @@ def _judge(ask: Ask) -> _Judged:
     admitted = admission.admitted(ask.token, ask.address)
     session = admitted.session
     logins.need_to_begin(session, request_name(session, ask.request_id), ask.request_id)
-    return _judged(ask, admitted, sql=ask.sql, request_id=ask.request_id)
+    request = _request(ask, admitted, sql=ask.sql, request_id=ask.request_id)
+    judged = pipeline.judged(request, principal=admitted.principal, connection=admitted.connection)
+    return _Judged(ask, admitted, judged)
 
 
-def _judged(ask: Ask, admitted: Admitted, *, sql: str, request_id: str) -> _Judged:
+def _judged_before(ask: Ask) -> _Judged | None:
+    """The same where it takes no question to the database and hardly any time, so that it can be
+    done on the loop that serves everyone: for a session and a text that are known.
+    """
+    admitted = admission.recent(ask.token, ask.address)
+    if admitted is None or _REUSE.search(ask.sql):
+        return None
     session = admitted.session
-    recording_id = wire_sessions.recording_for(session, admitted.principal)
+    if not (logins.counts(session) and session.recording.is_open):
+        return None
+    request = _request(ask, admitted, sql=ask.sql, request_id=ask.request_id)
+    judged = pipeline.judged_before(
+        request, principal=admitted.principal, connection=admitted.connection
+    )
+    return None if judged is None else _Judged(ask, admitted, judged)
+
+
+def _request(ask: Ask, admitted: Admitted, *, sql: str, request_id: str) -> StatementRequest:
+    session = admitted.session
     prompt = prompts.prompt_of(ask.parameters.get("QUERY_TAG") or session.query_tag)
-    request = StatementRequest(
+    return StatementRequest(
         connection_id=session.connection_id,
         sql=sql,
         request_id=request_name(session, request_id),
@@ -145,15 +167,17 @@ def _judged(ask: Ask, admitted: Admitted, *, sql: str, request_id: str) -> _Judg
         binds=ask.bindings,
         prompt=prompt,
         prompt_known=prompt == session.prompt,
-        session_id=recording_id,
+        session_id=wire_sessions.recording_for(session, admitted.principal),
         wire_session_id=session.pk,
         context=_context(session, sql),
         describe_only=ask.describe_only,
         detached=ask.detached,
         trace=ask.trace,
     )
-    judged = pipeline.judged(request, principal=admitted.principal, connection=admitted.connection)
-    return _Judged(admitted, judged)
+
+
+class _Overtaken(Exception):
+    """What they were judged by has changed, and nothing of them was written."""
 
 
 async def _take_all(asked: Sequence[_Judged]) -> Sequence[Taken | Exception]:
@@ -161,18 +185,31 @@ async def _take_all(asked: Sequence[_Judged]) -> Sequence[Taken | Exception]:
 
 
 async def _take_one(each: _Judged) -> Taken:
-    return await hop(_record_one, each)
+    return await hop(_record_again, each)
 
 
 _taking: Grouped[_Judged, Taken] = Grouped(_take_all, _take_one)
 
 
 def _record(asked: Sequence[_Judged]) -> list[Taken | Exception]:
-    took = pipeline.take_all([each.judged for each in asked], WORKER)
+    """Record what arrived together. Raises _Overtaken or what else keeps all of it from being
+    recorded: each goes alone then.
+    """
+    admitted = [each.admitted.versions for each in asked if each.admitted.versions is not None]
+    took = None
+    if len(admitted) == len(asked):
+        took = pipeline.take_quickly([each.judged for each in asked], admitted, WORKER)
+    if took is None:
+        raise _Overtaken
     return [
         one if isinstance(one, Exception) else _taken(each, one)
         for each, one in zip(asked, took, strict=True)
     ]
+
+
+def _record_again(each: _Judged) -> Taken:
+    """The long way: asked and judged anew, and joined where its id is known."""
+    return _record_one(_judge(each.ask))
 
 
 def _record_one(each: _Judged) -> Taken:
@@ -194,7 +231,9 @@ def take_part(
     """One statement of a text with several: from its words to its row."""
     connection = admission.connection_of(session, principal)
     admitted = Admitted(session, principal, connection)
-    return _record_one(_judged(ask, admitted, sql=sql, request_id=request_id))
+    request = _request(ask, admitted, sql=sql, request_id=request_id)
+    judged = pipeline.judged(request, principal=principal, connection=connection)
+    return _record_one(_Judged(ask, admitted, judged))
 
 
 def _context(session: WireSession, sql: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from connections.masking.apply import scan
 from connections.masking.detectors import Detector, Finding
+from connections.services import is_at_hand
 from connections.upstream import decode
 from connections.upstream.results import chunk_headers, columns_of
 from connections.upstream.types import ResultColumn
@@ -22,6 +23,7 @@ from gateway.snowflake import parameters
 _DROPPED = frozenset({"chunks", "chunkHeaders", "qrmk", "queryContext", "getResultUrl"})
 # JSON texts of these types hold no free text that a detector could read.
 _PLAIN = ("FIXED", "REAL", "BOOLEAN", "DATE", "TIME", "BINARY")
+_SMALL, _FEW = 32 * 1024, 200
 KEY_HEADER = "x-hoopweb-chunk-key"
 
 
@@ -52,6 +54,18 @@ class Made:
     places: dict[str, Any]
     parts: dict[str, Any] | None
     transfer: dict[str, Any] | None = None
+
+
+def is_small(data: Mapping[str, Any], statement: Statement) -> bool:
+    """Whether looking at it takes less time than handing it to a thread, and asks nobody."""
+    connection = statement.connection
+    return (
+        len(data.get("rowsetBase64") or "") <= _SMALL
+        and len(data.get("rowset") or ()) * len(data.get("rowtype") or ()) <= _FEW
+        and not transfers.carried(statement)
+        and statement.policy_revision == connection.policy_revision
+        and is_at_hand(connection)
+    )
 
 
 def made(data: Mapping[str, Any], statement: Statement) -> Made:

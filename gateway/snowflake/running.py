@@ -112,7 +112,10 @@ async def _run(
     finally:
         UPSTREAM_SECONDS.observe(time.perf_counter() - started)
     try:
-        made = await hop(results.made, data, statement)
+        if results.is_small(data, statement):
+            made = results.made(data, statement)
+        else:
+            made = await hop(results.made, data, statement)
     except results.Unreadable as error:
         return await _ending.do((statement, _unreadable(statement, error))), None
     outcome = Outcome(

@@ -10,6 +10,7 @@ from recordings.services.bodies import (
     sealed_payload,
     store_payload,
 )
+from recordings.services.drafts import Draft, draft
 from recordings.services.sessions import (
     SYSTEM,
     Entry,
@@ -35,6 +36,7 @@ from recordings.services.trail import audit, audit_body_of
 
 __all__ = [
     "SYSTEM",
+    "Draft",
     "Entry",
     "add_message",
     "append",
@@ -47,6 +49,7 @@ __all__ = [
     "create_sink",
     "delete_sink",
     "described",
+    "draft",
     "open_payload",
     "open_session",
     "open_statements",

@@ -11,9 +11,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from hoopweb.lib.errors import Conflict, InvalidRequest, NotFound
-from recordings import chain, payloads
+from recordings import chain
 from recordings.kinds import EventKind
 from recordings.models import Event, Payload, Session
+from recordings.payloads import ARROW
+from recordings.services import heads
 from recordings.services.trail import plain_address
 from recordings.signals import event_appended
 from recordings.titles import title_from
@@ -98,7 +100,7 @@ def append(
     session = _locked(session_id)
     if not session.is_open:
         raise _ended(session_id)
-    return _append(session, kind, actor, data, statement_id, _named(session_id, payloads))
+    return _append(session, kind, actor, data, statement_id, named(session_id, payloads))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,7 @@ def append_many(entries: Mapping[uuid.UUID, Sequence[Entry]]) -> list[Event]:
 
     Raises NotFound for an unknown session, Conflict for an ended one: then none gets any.
     """
+    heads.forget(entries)
     sessions = {
         session.pk: session
         for session in Session.objects.select_for_update().filter(pk__in=entries).order_by("pk")
@@ -137,16 +140,16 @@ def append_many(entries: Mapping[uuid.UUID, Sequence[Entry]]) -> list[Event]:
             raise _ended(session_id)
         fields = changed.setdefault(session_id, set())
         for e in given:
-            named = _named(session_id, e.payloads)
-            event = _chained(session, e.kind, e.actor, e.data, e.statement_id, named)
-            fields |= _followed(session, event)
+            payloads = named(session_id, e.payloads)
+            event = chained(session, e.kind, e.actor, e.data, e.statement_id, payloads)
+            fields |= followed(session, event)
             events.append(event)
     Event.objects.bulk_create(events)
     _save_heads([sessions[each] for each in entries])
     for session_id, fields in changed.items():
         if further := fields - _HEAD:
             sessions[session_id].save(update_fields=sorted(further))
-        _tell(sessions[session_id])
+        tell(sessions[session_id])
     return events
 
 
@@ -176,17 +179,18 @@ def _save_heads(sessions: Sequence[Session]) -> None:
 
 
 def _locked(session_id: uuid.UUID) -> Session:
+    heads.forget([session_id])
     try:
         return Session.objects.select_for_update().get(pk=session_id)
     except Session.DoesNotExist:
         raise NotFound("There is no such session.", session=str(session_id)) from None
 
 
-def _named(
+def named(
     session_id: uuid.UUID, given: Sequence[Payload] | Mapping[str, Payload]
 ) -> list[dict[str, Any]]:
     if not isinstance(given, Mapping):
-        given = {"result" if p.media_type == payloads.ARROW else "body": p for p in given}
+        given = {"result" if p.media_type == ARROW else "body": p for p in given}
     for payload in given.values():
         if payload.session_id != session_id:
             raise InvalidRequest("A payload belongs to the session that it was stored for.")
@@ -208,22 +212,22 @@ def _append(  # noqa: PLR0917
     actor: Mapping[str, Any],
     data: Mapping[str, Any],
     statement_id: uuid.UUID | None,
-    named: list[dict[str, Any]],
+    payloads: list[dict[str, Any]],
 ) -> Event:
-    event = _chained(session, kind, actor, data, statement_id, named)
+    event = chained(session, kind, actor, data, statement_id, payloads)
     event.save(force_insert=True)
-    session.save(update_fields=sorted(_followed(session, event)))
-    _tell(session)
+    session.save(update_fields=sorted(followed(session, event)))
+    tell(session)
     return event
 
 
-def _chained(  # noqa: PLR0917
+def chained(  # noqa: PLR0917
     session: Session,
     kind: EventKind,
     actor: Mapping[str, Any],
     data: Mapping[str, Any],
     statement_id: uuid.UUID | None,
-    named: list[dict[str, Any]],
+    payloads: list[dict[str, Any]],
 ) -> Event:
     """The next event of a locked session's chain; the session's head moves on to it."""
     event = Event(
@@ -236,7 +240,7 @@ def _chained(  # noqa: PLR0917
         actor=chain.plain(actor),
         statement_id=statement_id,
         data=chain.plain(data),
-        payloads=named,
+        payloads=payloads,
         previous=session.head,
     )
     event.hash = chain.digest(body_of(event))
@@ -246,7 +250,7 @@ def _chained(  # noqa: PLR0917
     return event
 
 
-def _followed(session: Session, event: Event) -> set[str]:
+def followed(session: Session, event: Event) -> set[str]:
     """What an event changes of its session's row; the names of the fields to save."""
     fields = {"event_count", "head", "last_event_at"}
     if event.kind == EventKind.PROMPT and not session.title:
@@ -259,7 +263,7 @@ def _followed(session: Session, event: Event) -> set[str]:
     return fields
 
 
-def _tell(session: Session) -> None:
+def tell(session: Session) -> None:
     transaction.on_commit(partial(event_appended.send_robust, sender=Session, session=session))
 
 

@@ -31,7 +31,7 @@ def heard(group: str, act) -> list[dict]:
         found = []
         while True:
             try:
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(1.5):
                     found.append(await layer.receive(channel))
             except TimeoutError:
                 await layer.group_discard(group, channel)
@@ -54,6 +54,18 @@ def test_words_about_one_row_are_said_once_and_of_each_row():
         ("session", str(one)),
         ("statement", str(two)),
     ]
+
+
+def test_a_session_that_goes_on_is_spoken_of_once_a_second():
+    shop, busy = uuid.uuid4(), uuid.uuid4()
+
+    def act() -> None:
+        for _ in range(20):
+            notify.row_changed("session", busy, connection_id=shop)
+            time.sleep(0.03)
+
+    # At once, and once more after the last.
+    assert len(heard(notify.connection_group(shop), act)) == 2
 
 
 def test_nothing_is_said_of_what_was_rolled_back():

@@ -181,7 +181,7 @@ def test_an_end_that_could_not_be_written_is_written_later(cast, monkeypatch):
         raise connection.Database.OperationalError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(execution, "finish_all", away)
+        patch.setattr(execution.ledger, "finish_all", away)
         with pytest.raises(Exception, match="gone"):
             execution.record_outcomes([ended(statement)])
     assert Statement.objects.get(pk=statement.pk).state == StatementState.RUNNING
