@@ -142,9 +142,12 @@ def _write(
     }
     connection.ensure_connection()
     raw = connection.connection
-    # Django's own cursors put values into the text; this one lets Postgres keep the plan.
-    raw.prepare_threshold = 0
     with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
+        if raw.prepare_threshold != 0:
+            # Django's own cursors put values into the text; this one lets Postgres keep the plan,
+            # which would otherwise take longer to make than to carry out.
+            cursor.execute("SET plan_cache_mode = force_generic_plan")
+            raw.prepare_threshold = 0
         cursor.execute(sql, parameters)
         (holds,) = cursor.fetchone() or (False,)
     if holds:

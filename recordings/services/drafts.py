@@ -14,7 +14,7 @@ from uuid import UUID
 from recordings import chain
 from recordings.models import Event, Session
 from recordings.services import heads
-from recordings.services.sessions import Entry, chained, followed, named, tell
+from recordings.services.sessions import Entry, followed, named, next_body, tell
 
 # Takes ``sessions`` and ``heads``, arrays of the same length.
 STANDING = """
@@ -29,6 +29,7 @@ _COLUMNS = ", ".join(
     if not field.primary_key
 )
 # Takes ``events`` and ``moved``, JSON lists of rows.
+_SHARED = ("number", "kind", "at", "actor", "data", "payloads", "previous")
 WRITING = f"""
     told AS (
         INSERT INTO recordings_event ({_COLUMNS})
@@ -83,24 +84,14 @@ def draft(entries: Mapping[UUID, Sequence[Entry]]) -> Draft | None:
         session = sessions[session_id]
         for entry in given:
             payloads = named(session_id, entry.payloads)
-            event = chained(
+            body = next_body(
                 session, entry.kind, entry.actor, entry.data, entry.statement_id, payloads
             )
-            followed(session, event)
-            rows.append(_row(event))
+            followed(session, body["kind"], body["data"])
+            rows.append(_row(body, session.head))
     return Draft(sessions, before, rows)
 
 
-def _row(event: Event) -> dict[str, Any]:
-    return {
-        "session_id": str(event.session_id),
-        "number": event.number,
-        "kind": event.kind,
-        "at": chain.instant(event.at),
-        "actor": event.actor,
-        "statement_id": str(event.statement_id) if event.statement_id else None,
-        "data": event.data,
-        "payloads": event.payloads,
-        "previous": event.previous,
-        "hash": event.hash,
-    }
+def _row(body: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    named = {"session_id": body["session"], "statement_id": body["statement"], "hash": digest}
+    return {**{name: body[name] for name in _SHARED}, **named}

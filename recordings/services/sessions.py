@@ -142,7 +142,7 @@ def append_many(entries: Mapping[uuid.UUID, Sequence[Entry]]) -> list[Event]:
         for e in given:
             payloads = named(session_id, e.payloads)
             event = chained(session, e.kind, e.actor, e.data, e.statement_id, payloads)
-            fields |= followed(session, event)
+            fields |= followed(session, event.kind, event.data)
             events.append(event)
     Event.objects.bulk_create(events)
     _save_heads([sessions[each] for each in entries])
@@ -216,7 +216,7 @@ def _append(  # noqa: PLR0917
 ) -> Event:
     event = chained(session, kind, actor, data, statement_id, payloads)
     event.save(force_insert=True)
-    session.save(update_fields=sorted(followed(session, event)))
+    session.save(update_fields=sorted(followed(session, event.kind, event.data)))
     tell(session)
     return event
 
@@ -230,35 +230,61 @@ def chained(  # noqa: PLR0917
     payloads: list[dict[str, Any]],
 ) -> Event:
     """The next event of a locked session's chain; the session's head moves on to it."""
-    event = Event(
+    body = next_body(session, kind, actor, data, statement_id, payloads)
+    return Event(
         session=session,
+        number=session.event_count,
+        kind=body["kind"],
+        at=session.last_event_at,
+        actor=body["actor"],
+        statement_id=statement_id,
+        data=body["data"],
+        payloads=payloads,
+        previous=body["previous"],
+        hash=session.head,
+    )
+
+
+def next_body(  # noqa: PLR0917
+    session: Session,
+    kind: EventKind,
+    actor: Mapping[str, Any],
+    data: Mapping[str, Any],
+    statement_id: uuid.UUID | None,
+    payloads: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """What the hash of a session's next event covers; the session's head moves on to that hash."""
+    # Workers' clocks differ a little; the order of the chain is the truth, so time never runs
+    # backwards in it.
+    at = max(timezone.now(), session.last_event_at)
+    body = chain.event_body(
+        session_id=session.pk,
         number=session.event_count + 1,
         kind=kind.value,
-        # Workers' clocks differ a little; the order of the chain is the truth, so time never
-        # runs backwards in it.
-        at=max(timezone.now(), session.last_event_at),
+        at=at,
         actor=chain.plain(actor),
         statement_id=statement_id,
         data=chain.plain(data),
         payloads=payloads,
         previous=session.head,
     )
-    event.hash = chain.digest(body_of(event))
-    session.event_count = event.number
-    session.head = event.hash
-    session.last_event_at = event.at
-    return event
+    session.event_count += 1
+    session.head = chain.digest(body)
+    session.last_event_at = at
+    return body
 
 
-def followed(session: Session, event: Event) -> set[str]:
-    """What an event changes of its session's row; the names of the fields to save."""
+def followed(session: Session, kind: str, data: Mapping[str, Any]) -> set[str]:
+    """What its last event changes of a session's row; the names of the fields to save."""
     fields = {"event_count", "head", "last_event_at"}
-    if event.kind == EventKind.PROMPT and not session.title:
-        session.title = title_from(str(event.data.get("text", "")))
+    if kind == EventKind.PROMPT and not session.title:
+        session.title = title_from(str(data.get("text", "")))
         fields.add("title")
-    if event.kind == EventKind.SESSION_CLOSED:
-        session.ended_at = event.at
-        session.seal = chain.seal_of(session_id=session.pk, count=event.number, head=event.hash)
+    if kind == EventKind.SESSION_CLOSED:
+        session.ended_at = session.last_event_at
+        session.seal = chain.seal_of(
+            session_id=session.pk, count=session.event_count, head=session.head
+        )
         fields |= {"ended_at", "seal"}
     return fields
 
