@@ -66,7 +66,7 @@ def _context(user: User) -> dict[str, Any]:
         "sessions": Session.objects.visible_to(user)[:6],
         "connections": connections,
         "troubled": [c for c in connections if any(not s["ok"] for s in c.test_report)],
-        "anything": visible.exists(),
+        "watches": bool(user.reviews or user.audits),
         "vacant": _vacant() if user.is_admin else [],
     }
 

@@ -32,7 +32,7 @@ _RAIL = (
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
-    """``nav``, ``pending_count`` and ``product`` for signed-in pages."""
+    """``nav``, ``pending_count``, ``product`` and ``settings_open`` for signed-in pages."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"product": PRODUCT, "nav": []}
@@ -57,4 +57,9 @@ def console(request: HttpRequest) -> dict[str, Any]:
                 pending if item.section == "approvals" else None,
             )
         )
-    return {"product": PRODUCT, "nav": nav, "pending_count": pending}
+    return {
+        "product": PRODUCT,
+        "nav": nav,
+        "pending_count": pending,
+        "settings_open": section == "settings",
+    }

@@ -5,7 +5,6 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.forms import BaseForm
 from django.http import HttpRequest, QueryDict
-from django.urls import reverse
 
 from accounts.addresses import address_of
 from accounts.models import RoleGrant, User
@@ -34,23 +33,6 @@ def admin(request: HttpRequest, what: str = "People, teams and roles are for adm
     if not person.is_admin:
         raise PermissionDenied(f"{what} Ask {admins()}.")
     return person
-
-
-# Pages under Settings: key, words, URL name.
-_SETTINGS = (
-    ("people", "People and roles", "accounts:people"),
-    ("mapping", "Mapping rules", "accounts:mapping"),
-    ("issuers", "Issuers", "accounts:issuers"),
-    ("directories", "Directories", "accounts:directories"),
-)
-
-
-def settings_tabs(current: str) -> list[dict[str, Any]]:
-    """The pages under Settings, as tabs."""
-    return [
-        {"label": words, "url": reverse(name), "current": key == current}
-        for key, words, name in _SETTINGS
-    ]
 
 
 def admins() -> str:

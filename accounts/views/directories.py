@@ -50,7 +50,6 @@ def listing(request: HttpRequest) -> HttpResponse:
         last_used=Max("tokens__last_used_at"),
     )
     context = {
-        "tabs": common.settings_tabs("directories"),
         "directories": rows.order_by("-is_active", "name"),
     }
     return render(request, "accounts/directories.html", context)

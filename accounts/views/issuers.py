@@ -29,7 +29,6 @@ def listing(request: HttpRequest) -> HttpResponse:
     context = {
         "issuers": [(row, _keys(row)) for row in rows],
         "now": timezone.now(),
-        "tabs": common.settings_tabs("issuers"),
     }
     return render(request, "accounts/issuers.html", context)
 

@@ -33,7 +33,6 @@ def listing(request: HttpRequest) -> HttpResponse:
         "people": [_shown(row) for row in rows if row.subject == Subject.PERSON],
         "agents": [_shown(row) for row in rows if row.subject == Subject.AGENT],
         "has_issuers": Issuer.objects.exists(),
-        "tabs": common.settings_tabs("mapping"),
     }
     return render(request, "accounts/mapping.html", context)
 

@@ -35,7 +35,6 @@ def listing(request: HttpRequest) -> HttpResponse:
         "people": [(person, described(person.grants.all(), names)) for person in people],
         "teams": [(team, described(team.grants.all(), names)) for team in teams],
         "meanings": MEANINGS.items(),
-        "tabs": common.settings_tabs("people"),
         "now": timezone.now(),
         "newcomers": Newcomer.objects.select_related("user"),
     }

@@ -164,7 +164,7 @@ async def _role(session: SnowflakeSession) -> str:
             f"The session has the role {role}, not {wanted}",
             f"Grant it: GRANT ROLE {wanted} TO USER {session.target.login_name}.",
         )
-    return f"Role {role}"
+    return str(role)
 
 
 async def _warehouse(session: SnowflakeSession) -> str:
@@ -177,7 +177,7 @@ async def _warehouse(session: SnowflakeSession) -> str:
             if wanted
             else "Name a warehouse in the connection, or give the user a default one.",
         )
-    return f"Warehouse {warehouse}"
+    return str(warehouse)
 
 
 async def _metadata(session: SnowflakeSession) -> str:

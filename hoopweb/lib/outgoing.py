@@ -35,6 +35,7 @@ _METADATA = frozenset(
 # These carry an IPv4 address within.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 TIMEOUT = (5, 15)
+NO_ADDRESS = "Its host has no address. Check the name, and DNS where the gateway runs."
 
 
 class AddressRefused(OSError):
@@ -183,6 +184,8 @@ def _pinned(connection: HTTPConnection) -> socket.socket:
     failure: OSError | None = None
     try:
         addresses = vetted(connection._dns_host, connection.port)  # noqa: SLF001
+    except socket.gaierror as error:
+        raise NewConnectionError(connection, NO_ADDRESS) from error
     except OSError as error:
         raise NewConnectionError(connection, str(error)) from error
     for address in addresses:
@@ -190,7 +193,8 @@ def _pinned(connection: HTTPConnection) -> socket.socket:
             return socket.create_connection((address, connection.port), _seconds(connection))
         except OSError as error:
             failure = error
-    raise NewConnectionError(connection, f"No connection: {failure}")
+    said = getattr(failure, "strerror", None) or failure
+    raise NewConnectionError(connection, f"No connection: {said}.")
 
 
 def _seconds(connection: HTTPConnection) -> float:

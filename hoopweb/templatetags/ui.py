@@ -12,6 +12,7 @@ import structlog
 from django import template
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
 from django.template.loader import get_template
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from hoopweb.templatetags import drawing, sqltext, words
@@ -316,6 +317,25 @@ def grid(
 
 
 # Charts
+
+
+@register.inclusion_tag("components/tabs.html")
+def settings_tabs(current: str) -> dict[str, Any]:
+    """The pages under Settings, as tabs."""
+    pages = (
+        ("people", "People and roles", "accounts:people"),
+        ("mapping", "Mapping rules", "accounts:mapping"),
+        ("issuers", "Issuers", "accounts:issuers"),
+        ("directories", "Directories", "accounts:directories"),
+        ("sinks", "Sinks", "recordings:sinks"),
+    )
+    return {
+        "label": "Settings",
+        "tabs": [
+            {"label": words, "url": reverse(name), "current": key == current}
+            for key, words, name in pages
+        ],
+    }
 
 
 @register.inclusion_tag("components/spark.html")

@@ -44,6 +44,8 @@ def deliver(sink: Sink, records: Records) -> None:
         raise Undelivered(f"TLS failed: {error.reason or error}. Check the certificate.") from None
     except requests.RequestException as error:
         raise Undelivered(_reason(error)) from None
+    except socket.gaierror:
+        raise Undelivered(outgoing.NO_ADDRESS) from None
     except OSError as error:
         raise Undelivered(f"No connection: {error.strerror or error}.") from None
 
