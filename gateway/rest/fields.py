@@ -60,6 +60,15 @@ class Flag(serializers.BooleanField):
         return data
 
 
+class OneOf(serializers.ChoiceField):
+    """One of a few words. A refusal names these, never what was sent: that may be a secret."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or data not in self.choices:
+            raise ValidationError(f"This must be one of: {', '.join(map(str, self.choices))}.")
+        return data
+
+
 class Words(serializers.ListField):
     """A list of strings."""
 

@@ -10,6 +10,8 @@ import django
 
 django.setup()
 
+from django.db.models import F  # noqa: E402
+
 from accounts.models import Agent  # noqa: E402
 from connections import services  # noqa: E402
 from tests import factories  # noqa: E402
@@ -24,6 +26,13 @@ def main() -> None:
         row.save()
         services.set_credential(connection=row, by=None, login_name="HOOPWEB", **credential)
         factories.allow(row, agent)
+        row.rules.update(position=F("position") + 1)
+        row.rules.create(
+            slug="files",
+            position=0,
+            effect="allow",
+            match={"classes": ["put", "get"], "objects": ["SHOP.CRM.FILES"]},
+        )
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives import serialization
 from connections.services.credentials import new_key_pair
 from hoopweb.lib.crypto import new_key
 from tests import factories
+from tests.flows import deeds
+from tests.flows.deeds import READ
 from tests.stack import Stack
 from tests.warehouse import ROOT, SETUP, Warehouse
 
@@ -33,7 +35,6 @@ TOKEN = "canary-access-token-77b2e0"
 CLIENT_SECRET = "canary-client-secret-4d81f6"
 WRONG = "canary-wrong-secret-c09a33"
 IN_FILE = TOKEN  # the same secret, by way of a mounted file
-READ = "SELECT CITY FROM SHOP.CRM.CONTACTS"
 FAILS = "SELECT CAST(CITY AS NUMBER) AS N FROM SHOP.CRM.CONTACTS"
 
 
@@ -217,6 +218,7 @@ def stack(tmp_path_factory, snowflake, keys, pair):
         plan.write_text(json.dumps({"port": snowflake.port, "credentials": credentials}))
         running._run("-m", "tests.flows.plant", str(plan))
         running.planted = list(credentials)
+        running.snowflake_port = snowflake.port
         yield running
 
 
@@ -226,7 +228,7 @@ def _fill(snowflake):
     before = warehouse.PASSWORD
     warehouse.PASSWORD = PASSWORD
     try:
-        snowflake.run(*SETUP)
+        snowflake.run(*SETUP, "CREATE STAGE SHOP.CRM.FILES")
     finally:
         warehouse.PASSWORD = before
 
@@ -268,7 +270,7 @@ def test_the_search_finds_what_is_there(canaries):
         assert canaries.found_in(content.encode()), content
 
 
-def _everything(stack) -> dict[str, bytes]:
+def _everything(stack, canaries, directory) -> dict[str, bytes]:
     """What agents, people and machines are answered, failures included."""
     answers: dict[str, bytes] = {}
 
@@ -311,6 +313,9 @@ def _everything(stack) -> dict[str, bytes]:
             ),
         )
     _run_everything(stack, ada, keep)
+    token = deeds.issue_by_rest(stack, canaries, keep)
+    deeds.work_by_driver(stack, canaries, token, directory)
+    deeds.register(stack, canaries, keep, PASSWORD, stack.snowflake_port)
     for path in ("/audit/", "/sessions/", "/metrics", "/agents/", "/search/?q=canary"):
         keep(path, otto.get(stack.url + path, timeout=20))
     for (session_id,) in stack.rows("SELECT id FROM recordings_session"):
@@ -326,12 +331,7 @@ def _run_everything(stack, ada, keep) -> None:
             csrf = {"csrfmiddlewaretoken": ada.cookies["csrftoken"]}
             url = f"{stack.url}/connections/{name}/{run}/"
             keep(f"{name}/{run}", ada.post(url, data=csrf, timeout=40))
-    query = "SELECT count(*) FROM {} WHERE state IN ('queued', 'running')"
-    tables = ("connections_connectiontest", "connections_sampling")
-    until = time.monotonic() + 90
-    while any(stack.rows(query.format(table))[0][0] for table in tables):
-        assert time.monotonic() < until, "tests and samplings do not end"
-        time.sleep(0.5)
+    deeds.settled(stack)
     for name in stack.planted:
         for path in (f"/connections/{name}/", f"/policy/{name}/protections/"):
             keep(path, ada.get(stack.url + path, timeout=20))
@@ -388,9 +388,9 @@ def _files(stack) -> dict[str, bytes]:
     return found
 
 
-def test_no_secret_is_anywhere(stack, canaries):
+def test_no_secret_is_anywhere(stack, canaries, tmp_path):
     with Watch(stack) as watch:
-        places = {f"answer {k}": v for k, v in _everything(stack).items()}
+        places = {f"answer {k}": v for k, v in _everything(stack, canaries, tmp_path).items()}
         places |= {f"answer {k}": v for k, v in _break(stack).items()}
     places |= {f"table {k}": v for k, v in _database(stack).items()}
     places |= {f"file {k}": v for k, v in _files(stack).items()}

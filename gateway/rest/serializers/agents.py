@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts.models import AgentToken
 from accounts.principal import TokenScope
 from accounts.services.tokens import MAX_OVERLAP, OVERLAP
-from gateway.rest.fields import Id, Strict, Text, Whole, Words
+from gateway.rest.fields import Id, OneOf, Strict, Text, Whole, Words
 from gateway.rest.serializers.common import Out
 
 _SCOPES = [str(scope) for scope in TokenScope]
@@ -22,7 +22,7 @@ class TokenOut(Out):
     label = serializers.CharField()  # type: ignore[assignment]
     key_id = serializers.CharField(help_text="The part of the token that names it in the trail.")
     live = serializers.SerializerMethodField(help_text="It opens something now.")
-    scopes = serializers.ListField(child=serializers.ChoiceField(choices=_SCOPES))
+    scopes = serializers.ListField(child=OneOf(choices=_SCOPES))
     connections = serializers.ListField(
         child=serializers.UUIDField(), help_text="Empty: every connection that the agent may use."
     )
@@ -52,7 +52,7 @@ class TokenIn(Strict):
     label = Text(max_length=120, help_text="Where it is used.")  # type: ignore[assignment]
     days = Whole(required=False, min_value=1, max_value=3650)
     scopes = serializers.ListField(
-        child=serializers.ChoiceField(choices=_SCOPES), required=False, min_length=1, max_length=10
+        child=OneOf(choices=_SCOPES), required=False, min_length=1, max_length=10
     )
     connections = serializers.ListField(child=Id(), required=False, max_length=100)
     networks = Words(required=False, max_length=50, help_text="In CIDR form.")

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from approvals.models import ApprovalRequest, Grant, Vote
 from approvals.services import MAX_GRANT_MINUTES, REASON_LENGTH
 from approvals.states import RequestState
-from gateway.rest.fields import Id, Strict, Text, Whole
+from gateway.rest.fields import Id, OneOf, Strict, Text, Whole
 from gateway.rest.paging import PageQuery
 from gateway.rest.serializers.common import (
     ConnectionRef,
@@ -23,7 +23,7 @@ from gateway.rest.serializers.statements import console_url
 class ApprovalQuery(PageQuery):
     """Filters of the list."""
 
-    state = serializers.ChoiceField(choices=[s.value for s in RequestState], required=False)
+    state = OneOf(choices=[s.value for s in RequestState], required=False)
     connection = Id(required=False)
 
 
@@ -31,7 +31,7 @@ class VoteOut(Out):
     """One reviewer's answer."""
 
     reviewer = serializers.CharField()
-    choice = serializers.ChoiceField(choices=Vote.Choice.values)
+    choice = OneOf(choices=Vote.Choice.values)
     reason = serializers.CharField()
     at = serializers.DateTimeField()
 
@@ -40,7 +40,7 @@ class ApprovalOut(Out):
     """The ask: may exactly this statement run?"""
 
     id = serializers.UUIDField()
-    state = serializers.ChoiceField(choices=[s.value for s in RequestState])
+    state = OneOf(choices=[s.value for s in RequestState])
     statement = serializers.UUIDField(source="statement_id")
     session = serializers.UUIDField(source="session_id")
     connection = ConnectionRef(source="*")
@@ -74,7 +74,7 @@ class ApprovalOut(Out):
 class VoteIn(Strict):
     """Your answer to exactly the statement that `digest` names."""
 
-    choice = serializers.ChoiceField(choices=Vote.Choice.values)
+    choice = OneOf(choices=Vote.Choice.values)
     digest = Text(max_length=64)
     reason = Text(
         required=False,

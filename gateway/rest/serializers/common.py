@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from gateway.rest.fields import OneOf
+
 Out = serializers.Serializer[Any]
 
 
@@ -17,7 +19,7 @@ class Ref(Out):
 class PrincipalOut(Out):
     """Who acted."""
 
-    kind = serializers.ChoiceField(choices=["agent", "person"], source="principal_kind")
+    kind = OneOf(choices=["agent", "person"], source="principal_kind")
     id = serializers.UUIDField(source="principal_id")
     name = serializers.CharField(source="principal_name")
     on_behalf_of = serializers.SerializerMethodField(

@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from connections.masking.detectors import ACTIONS
-from gateway.rest.fields import Strict, Text, Whole
+from gateway.rest.fields import OneOf, Strict, Text, Whole
 from gateway.rest.serializers.common import ConnectionRef, Out
 
 
@@ -16,7 +16,7 @@ class DetectorOut(Out):
     built_in = serializers.BooleanField()
     finds = serializers.CharField(help_text="In words; empty for a pattern of one's own.")
     pattern = serializers.CharField(help_text="As RE2 reads it; empty for one that is built in.")
-    action = serializers.ChoiceField(choices=ACTIONS)
+    action = OneOf(choices=ACTIONS)
     revision = serializers.IntegerField()
 
 
@@ -29,7 +29,7 @@ class DetectorsOut(Out):
 class DetectorChange(Strict):
     """Fields to change; the rest stays. Of one that is built in, `action` alone can change."""
 
-    action = serializers.ChoiceField(choices=ACTIONS, required=False)
+    action = OneOf(choices=ACTIONS, required=False)
     label = Text(required=False, allow_blank=True, max_length=80)  # type: ignore[assignment]
     pattern = Text(required=False, max_length=500)
     revision = Whole(required=False, min_value=0, max_value=2**31 - 1)
@@ -41,4 +41,4 @@ class DetectorIn(Strict):
     name = Text(max_length=41)
     pattern = Text(max_length=500, help_text="As RE2 reads it: no look-around, no back-references.")
     label = Text(required=False, allow_blank=True, max_length=80)  # type: ignore[assignment]
-    action = serializers.ChoiceField(choices=ACTIONS, required=False)
+    action = OneOf(choices=ACTIONS, required=False)

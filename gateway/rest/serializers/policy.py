@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from connections.policy.types import Effect
-from gateway.rest.fields import Flag, Id, Query, QueryWhole, Strict, Text, Whole, Words
+from gateway.rest.fields import Flag, Id, OneOf, Query, QueryWhole, Strict, Text, Whole, Words
 from gateway.rest.paging import PageQuery
 from gateway.rest.serializers.common import ConnectionRef, Out, ProtectionUse, ReasonOut
 
@@ -32,7 +32,7 @@ class RuleOut(Out):
     slug = serializers.CharField()
     connection = ConnectionRef(source="*")
     position = serializers.IntegerField()
-    effect = serializers.ChoiceField(choices=EFFECTS)
+    effect = OneOf(choices=EFFECTS)
     match = serializers.DictField(child=serializers.JSONField())
     reviewers = serializers.ListField(child=serializers.CharField())
     votes = serializers.IntegerField()
@@ -79,7 +79,7 @@ class _Match(serializers.DictField):
 class RuleChange(Strict):
     """Fields to change; the rest stays. `revision` is the one you looked at."""
 
-    effect = serializers.ChoiceField(choices=EFFECTS, required=False)
+    effect = OneOf(choices=EFFECTS, required=False)
     match = _Match(required=False)
     reviewers = Words(required=False, max_length=50)
     votes = Whole(required=False, min_value=1, max_value=10)
@@ -94,7 +94,7 @@ class RuleIn(Strict):
 
     connection = Text(max_length=60, help_text="Name or id of the connection.")
     slug = Text(max_length=60)
-    effect = serializers.ChoiceField(choices=EFFECTS)
+    effect = OneOf(choices=EFFECTS)
     match = _Match(required=False)
     reviewers = Words(required=False, max_length=50)
     votes = Whole(required=False, min_value=1, max_value=10)
@@ -168,7 +168,7 @@ class SimulateIn(Strict):
         allow_null=True,
         help_text="People: judge it as this agent's. Agents are always judged as themselves.",
     )
-    door = serializers.ChoiceField(choices=["snowflake", "rest", "mcp"], required=False)
+    door = OneOf(choices=["snowflake", "rest", "mcp"], required=False)
 
 
 class ColumnUseOut(Out):
@@ -190,7 +190,7 @@ class TermsOut(Out):
 class SimulateOut(Out):
     """What would happen to the statement now."""
 
-    effect = serializers.ChoiceField(choices=EFFECTS)
+    effect = OneOf(choices=EFFECTS)
     reasons = ReasonOut(many=True)
     protections = ProtectionUse(many=True)
     terms = TermsOut(allow_null=True)

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from gateway.rest.fields import Id, Strict, Text
+from gateway.rest.fields import Id, OneOf, Strict, Text
 from gateway.rest.paging import PageQuery
 from gateway.rest.serializers.common import ConnectionRef, Out, PrincipalOut
 from recordings.kinds import EventKind
@@ -22,7 +22,7 @@ class SessionQuery(PageQuery):
     """Filters of the list."""
 
     connection = Id(required=False)
-    state = serializers.ChoiceField(choices=["open", "sealed"], required=False)
+    state = OneOf(choices=["open", "sealed"], required=False)
 
 
 class SessionOut(Out):
@@ -49,7 +49,7 @@ class SessionOut(Out):
 class MessageIn(Strict):
     """A turn of your conversation, for the recording."""
 
-    role = serializers.ChoiceField(choices=ROLES)
+    role = OneOf(choices=ROLES)
     text = Text(max_length=MESSAGE_LENGTH)
 
 
@@ -66,7 +66,7 @@ class EventOut(Out):
     """One entry of the chain. `hash` covers everything else of it and its predecessor's hash."""
 
     number = serializers.IntegerField()
-    kind = serializers.ChoiceField(choices=[k.value for k in EventKind])
+    kind = OneOf(choices=[k.value for k in EventKind])
     at = serializers.DateTimeField()
     actor = serializers.DictField(child=serializers.CharField(allow_blank=True))
     statement_id = serializers.UUIDField(allow_null=True)

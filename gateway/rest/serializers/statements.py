@@ -13,7 +13,7 @@ from approvals.states import RequestState
 from connections.policy.types import Effect
 from gateway.models import Statement
 from gateway.requests import PROMPT_LENGTH
-from gateway.rest.fields import Id, Query, QuerySeconds, QueryWhole, Seconds, Strict, Text
+from gateway.rest.fields import Id, OneOf, Query, QuerySeconds, QueryWhole, Seconds, Strict, Text
 from gateway.rest.paging import PageQuery
 from gateway.rest.serializers.common import (
     ColumnOut,
@@ -106,7 +106,7 @@ class StatementQuery(PageQuery):
 
     connection = Id(required=False)
     session = Id(required=False)
-    state = serializers.ChoiceField(choices=[s.value for s in StatementState], required=False)
+    state = OneOf(choices=[s.value for s in StatementState], required=False)
 
 
 class WaitQuery(Query):
@@ -125,7 +125,7 @@ class ResultQuery(Query):
 class DecisionOut(Out):
     """What policy said."""
 
-    effect = serializers.ChoiceField(choices=[e.value for e in Effect])
+    effect = OneOf(choices=[e.value for e in Effect])
     reasons = ReasonOut(many=True)
     protections = ProtectionUse(many=True)
     policy_revision = serializers.IntegerField()
@@ -135,7 +135,7 @@ class ApprovalRef(Out):
     """Where the request for approval stands."""
 
     id = serializers.UUIDField()
-    state = serializers.ChoiceField(choices=[s.value for s in RequestState])
+    state = OneOf(choices=[s.value for s in RequestState])
     votes_needed = serializers.IntegerField()
     expires_at = serializers.DateTimeField()
     console_url = serializers.SerializerMethodField(help_text="Where a reviewer decides.")
@@ -162,7 +162,7 @@ class StatementOut(Out):
     """One statement: what was asked, what was decided, what became of it."""
 
     id = serializers.UUIDField()
-    state = serializers.ChoiceField(choices=[s.value for s in StatementState])
+    state = OneOf(choices=[s.value for s in StatementState])
     finished = serializers.BooleanField(source="is_final", help_text="Nothing more will happen.")
     connection = ConnectionRef(source="*")
     session = serializers.UUIDField(source="session_id")
