@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import sqlparse
 from django.utils.html import escape
@@ -14,12 +15,23 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers.sql import SqlLexer
 from pygments.token import Error, Keyword, Name, Operator, String, _TokenType, is_token_subtype
+from sqlparse.engine import FilterStack
+from sqlparse.filters import (
+    IdentifierCaseFilter,
+    KeywordCaseFilter,
+    ReindentFilter,
+    SerializerUnicode,
+    StripWhitespaceFilter,
+)
+from sqlparse.sql import TokenList
+from sqlparse.tokens import DML
 
 # A statement longer than this is shown as it came: formatting it would cost more than it tells.
 FORMAT_LIMIT = 20_000
 # And this much of it is coloured; the rest is shown plain.
 COLOUR_LIMIT = 120_000
 DIFF_LINES = 2_000
+CASE_LENGTH = 100
 
 _FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix="t-")
 _BEFORE_BRACKET = frozenset(
@@ -79,6 +91,20 @@ class Line:
     sign: str = ""
 
 
+class _Reindent(ReindentFilter):
+    """Breaks clauses, not calls: an argument on a line of its own says nothing, and the stock
+    filter moves it to the right of everything. A short CASE stays on its line as well.
+    """
+
+    def _process_function(self, tlist: TokenList) -> None:
+        if any(token.ttype is DML for token in tlist.flatten()):
+            super()._process_function(tlist)
+
+    def _process_case(self, tlist: TokenList) -> None:
+        if len(str(tlist)) > CASE_LENGTH:
+            super()._process_case(tlist)
+
+
 def tidy(text: str, *, fold_case: bool = False, fine: bool = False) -> str:
     """``text`` broken into clauses, or as it is where that cannot be done.
 
@@ -89,17 +115,16 @@ def tidy(text: str, *, fold_case: bool = False, fine: bool = False) -> str:
         return text
     case = "upper" if fold_case else None
     try:
-        pretty = sqlparse.format(
-            text,
-            reindent=True,
-            indent_width=2,
-            wrap_after=0 if fine else 72,
-            keyword_case=case,
-            identifier_case=case,
-        )
+        stack: Any = FilterStack()
+        stack.enable_grouping()
+        if case:
+            stack.preprocess += [KeywordCaseFilter(case), IdentifierCaseFilter(case)]
+        stack.stmtprocess += [StripWhitespaceFilter(), _Reindent(wrap_after=0 if fine else 72)]
+        stack.postprocess.append(SerializerUnicode())
+        pretty = "".join(stack.run(text))
     except (sqlparse.exceptions.SQLParseError, RecursionError):
         return text
-    return str(pretty).strip()
+    return pretty.strip()
 
 
 def _reveal(match: re.Match[str]) -> str:

@@ -309,3 +309,16 @@ def test_names_are_escaped():
         name='"><script>x</script>',
     )
     assert "<script" not in html
+
+
+def test_a_call_and_a_short_case_stay_on_their_line():
+    mask = (
+        "CASE WHEN CHARINDEX('@', EMAIL) > 0 THEN '***@' || SPLIT_PART(EMAIL, '@', 2) ELSE '*' END"
+    )
+    tidied = sqltext.tidy(
+        f"SELECT CONTACT_ID, CUSTOMER_ID, {mask} AS EMAIL, CITY FROM SHOP.CRM.CONTACTS"
+    )
+    assert mask in tidied
+    assert not any(line.isspace() or not line for line in tidied.split("\n"))
+    broken = sqltext.tidy("SELECT A FROM T WHERE COALESCE((SELECT MAX(B) FROM U), 0) > 1")
+    assert broken.count("\n") > 2, "a query within a call is broken into clauses"
