@@ -12,7 +12,8 @@ from gateway.execution import Outcome
 from gateway.models import Statement, Transition
 from gateway.requests import StatementRequest
 from gateway.states import StatementState
-from hoopweb.lib.errors import IdempotencyMismatch
+from hoopweb.lib import rate
+from hoopweb.lib.errors import IdempotencyMismatch, TooManyRequests
 from recordings.models import Event, Session
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -149,6 +150,17 @@ def test_a_sealed_recording_takes_no_more(cast):
     assert Statement.objects.count() == before
     statement, _ = pipeline.take_one(asked[1], "w-1")
     assert statement.state == StatementState.RUNNING
+
+
+def test_more_than_a_minute_takes_is_refused_before_anything_is_written(cast, settings):
+    session, _ = opened(cast)
+    settings.STATEMENTS_PER_MINUTE = 2
+    rate._here.clear()
+    for _ in range(2):
+        pipeline.take_one(judged(cast, session, READ), "w-1")
+    with pytest.raises(TooManyRequests, match="same request id"):
+        judged(cast, session, READ)
+    assert Statement.objects.count() == 2
 
 
 def ended(statement, **given):
