@@ -58,6 +58,29 @@ class Admitted:
     versions: Versions | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """An admission to something of a session, which stands for as long as ``stands`` says so."""
+
+    versions: Versions
+    until: datetime
+
+    def stands(self) -> bool:
+        """Asks the database once."""
+        asked = self.versions
+        now = _read_versions(asked.session_id, asked.identity_id, asked.behind_id)
+        return timezone.now() < self.until and now is not None and now[1] == asked
+
+
+def pass_for(session: WireSession, address: str | None) -> Pass:
+    """Admit to what belongs to a session, once for many questions. Raises SessionOver."""
+    # Read before anybody is asked: what changes meanwhile does not stand.
+    versions = _versions(session)[1]
+    admit(session, address)
+    until = min(filter(None, _ends(session, None)), default=_NEVER)
+    return Pass(versions, until)
+
+
 def admitted(token: str, address: str | None) -> Admitted:
     """Who sends with a session's token, and through what. Raises TokenExpired, SessionOver, or
     NotFound where the connection may no longer be used.
@@ -178,28 +201,35 @@ def _versions(session: WireSession) -> tuple[str, Versions]:
     """
     kept = session.principal
     identity = kept.get("token") if session.agent_token_id is None else None
-    identity, behind = identity or None, kept.get("on_behalf_of_id") or None
-    with connection.cursor() as cursor:
-        cursor.execute(_VERSIONS, [session.pk, identity, behind])
-        row = cursor.fetchone()
-    if row is None:
+    found = _read_versions(session.pk, identity or None, kept.get("on_behalf_of_id") or None)
+    if found is None:
         raise SessionOver("This session has ended. Connect again.")
-    return row[0], Versions(session.pk, identity, behind, row[1])
+    return found
+
+
+def _read_versions(
+    session_id: UUID, identity: str | None, behind: str | None
+) -> tuple[str, Versions] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_VERSIONS, [session_id, identity, behind])
+        row = cursor.fetchone()
+    return None if row is None else (row[0], Versions(session_id, identity, behind, row[1]))
 
 
 def _stands(found: Admitted) -> bool:
     return _versions(found.session)[1] == found.versions
 
 
-def _ends(session: WireSession, token: str) -> list[datetime | None]:
-    """When an admission ends by the clock alone."""
-    current = session.token_digest == wire_sessions.digest_of(token)
+def _ends(session: WireSession, token: str | None) -> list[datetime | None]:
+    """When an admission ends by the clock alone; without a token, what was read once goes on."""
     opened = AgentToken.objects.filter(pk__in=[session.agent_token_id]).values_list("expires_at")
     grants = Access.objects.filter(connection=session.connection_id, valid_until__gt=timezone.now())
+    ends: list[datetime | None] = [row[0] for row in opened]
+    if token is not None:
+        current = session.token_digest == wire_sessions.digest_of(token)
+        ends += [session.token_until if current else session.old_until, session.login_until]
     return [
-        session.token_until if current else session.old_until,
-        session.login_until,
-        *(row[0] for row in opened),
+        *ends,
         grants.order_by("valid_until").values_list("valid_until", flat=True).first(),
     ]
 

@@ -1,7 +1,6 @@
 """HTTP to Snowflake: envelopes, token renewal, and what a broken connection means."""
 
 import asyncio
-import gzip
 import ipaddress
 import json
 import logging
@@ -13,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 import aiohttp
+from isal import igzip
 
 from connections.upstream.errors import SessionLost, UpstreamError, UpstreamFailure
 from connections.upstream.errors import UpstreamUnreachable as Unreachable
@@ -252,7 +252,9 @@ def _judge(status: int, where: str) -> None:
 
 def unzipped(raw: bytes) -> bytes:
     """A remote part in clear. Storage does not always say whether what it holds is zipped."""
-    return gzip.decompress(raw) if is_zipped(raw) else raw
+    if not is_zipped(raw):
+        return raw
+    return bytes(igzip.decompress(raw))  # type: ignore[no-untyped-call]
 
 
 def is_zipped(raw: bytes) -> bool:

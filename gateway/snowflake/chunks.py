@@ -2,11 +2,14 @@
 
 import asyncio
 import json
-import zlib
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+from isal import igzip
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,10 +38,10 @@ async def chunk(request: Request) -> Response:
     except ValueError:
         return _no_such()
     key = request.headers.get(results.KEY_HEADER, "")
-    row = await hop(_found, result_id, key, address_of(request))
-    if row is None:
+    opened = await hop(_opened, result_id, key, address_of(request))
+    if opened is None:
         return _no_such()
-    parts = json.loads(row.parts)
+    row, parts = opened.row, opened.parts
     place = int(request.path_params["place"])
     if place >= len(parts["chunks"]):
         return _no_such()
@@ -62,15 +65,41 @@ def _no_such() -> Response:
     return Response("no such part", status_code=403)
 
 
-def _found(result_id: UUID, key: str, address: str | None) -> WireResult | None:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A result that a driver fetches part by part, and what its admission was read from."""
+
+    row: WireResult
+    parts: dict[str, Any]
+    admitted: admission.Pass
+
+
+_open: OrderedDict[tuple[UUID, str, str | None], _Opened] = OrderedDict()
+_MOST_OPEN = 64
+
+
+def _opened(result_id: UUID, key: str, address: str | None) -> _Opened | None:
+    """The result behind an id, for whoever has its secret and may still use the session."""
+    name = (result_id, wire_sessions.digest_of(key), address)
+    known = _open.pop(name, None)
+    if known is None or not (known.row.expires_at > timezone.now() and known.admitted.stands()):
+        known = _found(result_id, key, address)
+    if known is not None:
+        _open[name] = known
+        while len(_open) > _MOST_OPEN:
+            _open.pop(next(iter(_open)), None)
+    return known
+
+
+def _found(result_id: UUID, key: str, address: str | None) -> _Opened | None:
     row = wire_results.find(result_id, key)
     if row is None or row.statement.wire_session is None:
         return None
     try:
-        admission.admit(row.statement.wire_session, address)
+        admitted = admission.pass_for(row.statement.wire_session, address)
     except wire_sessions.SessionOver:
         return None
-    return row
+    return _Opened(row, json.loads(row.parts), admitted)
 
 
 def _checked(row: WireResult, parts: dict[str, Any], place: int, raw: bytes) -> bytes:
@@ -121,8 +150,7 @@ def _checked(row: WireResult, parts: dict[str, Any], place: int, raw: bytes) -> 
 
 
 def _zipped(body: bytes) -> bytes:
-    packer = zlib.compressobj(1, wbits=31)
-    return packer.compress(body) + packer.flush()
+    return bytes(igzip.compress(body, 1))
 
 
 def _said(finding: Finding) -> dict[str, Any]:
