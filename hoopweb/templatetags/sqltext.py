@@ -98,11 +98,11 @@ class _Reindent(ReindentFilter):
 
     def _process_function(self, tlist: TokenList) -> None:
         if any(token.ttype is DML for token in tlist.flatten()):
-            super()._process_function(tlist)
+            super()._process_function(tlist)  # type: ignore[no-untyped-call]
 
     def _process_case(self, tlist: TokenList) -> None:
         if len(str(tlist)) > CASE_LENGTH:
-            super()._process_case(tlist)
+            super()._process_case(tlist)  # type: ignore[no-untyped-call]
 
 
 def tidy(text: str, *, fold_case: bool = False, fine: bool = False) -> str:
@@ -119,7 +119,8 @@ def tidy(text: str, *, fold_case: bool = False, fine: bool = False) -> str:
         stack.enable_grouping()
         if case:
             stack.preprocess += [KeywordCaseFilter(case), IdentifierCaseFilter(case)]
-        stack.stmtprocess += [StripWhitespaceFilter(), _Reindent(wrap_after=0 if fine else 72)]
+        broken = _Reindent(wrap_after=0 if fine else 72)  # type: ignore[no-untyped-call]
+        stack.stmtprocess += [StripWhitespaceFilter(), broken]
         stack.postprocess.append(SerializerUnicode())
         pretty = "".join(stack.run(text))
     except (sqlparse.exceptions.SQLParseError, RecursionError):

@@ -61,7 +61,7 @@ def work_by_driver(stack: Any, canaries: Any, token: str, directory: Path) -> No
     up, down = directory / "up.csv", directory / "down"
     up.write_text("1,driver\n")
     down.mkdir()
-    with snowflake.connector.connect(
+    connecting: Any = snowflake.connector.connect(
         account="by-password",
         user="cleaner",
         host="127.0.0.1",
@@ -70,7 +70,8 @@ def work_by_driver(stack: Any, canaries: Any, token: str, directory: Path) -> No
         authenticator="programmatic_access_token",
         token=token,
         login_timeout=20,
-    ) as connection:
+    )
+    with connecting as connection:
         cursor = connection.cursor()
         for step in ("before", "after"):
             canaries.add(f"session token {step}", connection.rest.token.encode())
