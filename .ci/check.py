@@ -1,6 +1,7 @@
 """Everything that has to hold, with the time of each: ``python .ci/check.py [pytest arguments]``.
 
 One stage that fails does not hide the next. The tests come last, so their line closes the output.
+Without arguments all of them run, in several processes; what arguments choose runs in one.
 """
 
 import os
@@ -22,6 +23,9 @@ STAGES: dict[str, list[str]] = {
     "audit": ["python", ".ci/audit.py"],
     "djlint": ["djlint", "templates", "--lint", "--check"],
 }
+
+# A process for each processor, each with a Postgres of its own; the slowest are told at the end.
+ALL_TESTS = ["-n", "logical", "--maxprocesses=4", "--durations=25", "--durations-min=5"]
 
 
 def environment() -> dict[str, str]:
@@ -70,7 +74,10 @@ def main(arguments: list[str]) -> int:
     if browsers.exists():
         given.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(browsers))
     tests = subprocess.run(  # noqa: S603 - our own tests
-        [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=given, check=False
+        [sys.executable, "-m", "pytest", *(arguments or ALL_TESTS)],
+        cwd=ROOT,
+        env=given,
+        check=False,
     ).returncode
     if failed:
         print(f"\n✗ failed before the tests: {', '.join(failed)}", file=sys.stderr)

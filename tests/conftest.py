@@ -1,5 +1,6 @@
 """What every test may rely on: no way out of this machine, and a cast of people."""
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -19,10 +20,30 @@ from tests.warehouse import Warehouse
 # Playwright's synchronous API runs a loop in the test's thread, which Django would mistrust.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
+_LOGGER = logging.getLogger(__name__)
+
+# Where several processes share the tests, these start first: none should work minutes longer than
+# the others. Files go whole to whoever is free, in this order, then as they were collected.
+LONGEST = (
+    "tests/connections/sql/test_properties.py",
+    "tests/clients/",
+    "tests/flows/",
+    "tests/gateway/snowflake/",
+    "tests/local/test_demo.py",
+    "tests/access/",
+)
+
+
+def _turn(item: pytest.Item) -> int:
+    found = (i for i, start in enumerate(LONGEST) if item.nodeid.startswith(start))
+    return next(found, len(LONGEST))
+
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Browser tests come last: once that loop runs, no test after it can start one of its own."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_turn)
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
@@ -36,6 +57,15 @@ def _stay_home() -> None:
 def _checkpoints_of_its_own(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tables are emptied between tests; what was signed outside would then lack its rows."""
     settings.CHECKPOINT_DIR = tmp_path_factory.getbasetemp() / "checkpoints" / uuid.uuid4().hex
+
+
+@pytest.fixture(autouse=True)
+def _loggers_stay_on() -> Iterator[None]:
+    """Configuring logging turns off the loggers that exist, unless told otherwise: tests that
+    come after would look for secrets in lines that nobody writes.
+    """
+    yield
+    assert not _LOGGER.disabled
 
 
 @pytest.fixture(scope="session")
