@@ -1,5 +1,6 @@
 """Bad input on every form: a clear error, nothing lost that was typed, no secret put back."""
 
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from django.urls import reverse
 from accounts.principal import Role
 from connections import services
 from connections.models import Connection, Credential
+from connections.upstream import login
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -174,7 +176,14 @@ def test_a_workload_needs_no_secret_and_no_user(client: Client, row: Connection)
     assert "Workload identity" in text(client.get(reverse("connections:detail", args=[row.name])))
 
 
-def test_a_key_rotation_on_its_page(client: Client, row: Connection) -> None:
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snowflake's driver tries for one second to log in, not for thirty."""
+    options = login._options
+    monkeypatch.setattr(login, "_options", lambda to: options(replace(to, login_seconds=1)))
+
+
+def test_a_key_rotation_on_its_page(impatient: None, client: Client, row: Connection) -> None:
     page = reverse("connections:rotation", args=[row.name])
     assert "There is no key to rotate here" in text(client.get(page))
     services.set_credential(connection=row, by=None, method="key_pair", login_name="HOOPWEB")

@@ -2,8 +2,6 @@
 
 import pytest
 from django.core.wsgi import get_wsgi_application
-from scim2_client.engines.wsgi import WSGISCIMClient
-from scim2_tester import Status, check_server
 
 # Each request closes its connection, as a server does.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,6 +24,10 @@ def meant(result):
 
 
 def test_the_checker_finds_nothing(okta, settings, monkeypatch):
+    # Where much is imported already these take seconds, which every process of a run would spend.
+    from scim2_client.engines.wsgi import WSGISCIMClient
+    from scim2_tester import Status, check_server
+
     monkeypatch.setattr("hoopweb.lib.rate.count", lambda _key, _window=None: 2)
     settings.SITE_URL = "http://localhost"
     client = WSGISCIMClient(

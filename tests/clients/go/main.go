@@ -370,11 +370,11 @@ var behaviours = map[string]func() error{
 				return err
 			}
 			if err := execute(db,
-				"CREATE TEMPORARY TABLE SHOP.LAB.MINE (ID NUMBER(38,0), NOTE VARCHAR)",
-				"INSERT INTO SHOP.LAB.MINE VALUES (5, 'five')"); err != nil {
+				"CREATE TEMPORARY TABLE SHOP.LAB.MINE_GO (ID NUMBER(38,0), NOTE VARCHAR)",
+				"INSERT INTO SHOP.LAB.MINE_GO VALUES (5, 'five')"); err != nil {
 				return err
 			}
-			found, err = all(db, done, "SELECT NOTE FROM SHOP.LAB.MINE")
+			found, err = all(db, done, "SELECT NOTE FROM SHOP.LAB.MINE_GO")
 			return equals(found, err, "five;")
 		})
 	},

@@ -198,9 +198,9 @@ public class Matrix {
         s.execute("SET CITY_WANTED = 'Lima'");
         String sql = "SELECT CONTACT_ID FROM SHOP.CRM.CONTACTS WHERE CITY = $CITY_WANTED";
         check(all(s.executeQuery(sql)).equals("2;"), "variable");
-        s.execute("CREATE TEMPORARY TABLE SHOP.LAB.MINE (ID NUMBER(38,0), NOTE VARCHAR)");
-        s.execute("INSERT INTO SHOP.LAB.MINE VALUES (5, 'five')");
-        check(all(s.executeQuery("SELECT NOTE FROM SHOP.LAB.MINE")).equals("five;"), "temporary");
+        s.execute("CREATE TEMPORARY TABLE SHOP.LAB.MINE_JDBC (ID NUMBER(38,0), NOTE VARCHAR)");
+        s.execute("INSERT INTO SHOP.LAB.MINE_JDBC VALUES (5, 'five')");
+        check(all(s.executeQuery("SELECT NOTE FROM SHOP.LAB.MINE_JDBC")).equals("five;"), "temporary");
       }
     });
     BEHAVIOURS.put("cancel", () -> {

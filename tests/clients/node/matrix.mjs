@@ -173,9 +173,9 @@ const behaviours = {
       const sql = "SELECT CONTACT_ID FROM SHOP.CRM.CONTACTS WHERE CITY = $CITY_WANTED";
       const { rows } = await execute(c, sql);
       check(rows.length === 1 && rows[0].CONTACT_ID === 2, rows);
-      await execute(c, "CREATE TEMPORARY TABLE SHOP.LAB.MINE (ID NUMBER(38,0), NOTE VARCHAR)");
-      await execute(c, "INSERT INTO SHOP.LAB.MINE VALUES (5, 'five')");
-      const found = await execute(c, "SELECT NOTE FROM SHOP.LAB.MINE");
+      await execute(c, "CREATE TEMPORARY TABLE SHOP.LAB.MINE_NODE (ID NUMBER(38,0), NOTE VARCHAR)");
+      await execute(c, "INSERT INTO SHOP.LAB.MINE_NODE VALUES (5, 'five')");
+      const found = await execute(c, "SELECT NOTE FROM SHOP.LAB.MINE_NODE");
       check(found.rows[0].NOTE === "five", found.rows);
     });
   },

@@ -110,9 +110,9 @@ def session_state():
         cursor.execute("SET CITY_WANTED = 'Lima'")
         cursor.execute("SELECT CONTACT_ID FROM SHOP.CRM.CONTACTS WHERE CITY = $CITY_WANTED")
         check([int(r[0]) for r in cursor.fetchall()] == [2], "variable")
-        cursor.execute("CREATE TEMPORARY TABLE SHOP.LAB.MINE (ID NUMBER(38,0), NOTE VARCHAR)")
-        cursor.execute("INSERT INTO SHOP.LAB.MINE VALUES (5, 'five')")
-        cursor.execute("SELECT NOTE FROM SHOP.LAB.MINE")
+        cursor.execute(f"CREATE TEMPORARY TABLE {common.MINE} (ID NUMBER(38,0), NOTE VARCHAR)")
+        cursor.execute(f"INSERT INTO {common.MINE} VALUES (5, 'five')")
+        cursor.execute(f"SELECT NOTE FROM {common.MINE}")
         check(cursor.fetchall() == [("five",)], "temporary table")
 
 

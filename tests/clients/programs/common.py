@@ -26,6 +26,8 @@ DENIED = "GRANT SELECT ON TABLE SHOP.LAB.TYPES TO ROLE PUBLIC"
 MASKED = "SELECT CONTACT_ID, EMAIL FROM SHOP.CRM.CONTACTS ORDER BY CONTACT_ID"
 TYPES = "SELECT * FROM SHOP.LAB.TYPES ORDER BY N"
 BIG = "SELECT ID, WORD, AMOUNT FROM SHOP.LAB.BIG"
+# A temporary table; the local Snowflake has one place for those of all sessions.
+MINE = f"SHOP.LAB.MINE_{NAME.upper()}"
 
 
 def held(word: str) -> str:

@@ -155,9 +155,9 @@ def session_state():
         cursor.execute("SET CITY_WANTED = 'Lima'")
         sql = "SELECT CONTACT_ID FROM SHOP.CRM.CONTACTS WHERE CITY = $CITY_WANTED"
         check(cursor.execute(sql).fetchall() == [(2,)], "variable")
-        cursor.execute("CREATE TEMPORARY TABLE SHOP.LAB.MINE (ID NUMBER(38,0), NOTE VARCHAR)")
-        cursor.execute("INSERT INTO SHOP.LAB.MINE VALUES (5, 'five')")
-        check(cursor.execute("SELECT NOTE FROM SHOP.LAB.MINE").fetchall() == [("five",)], "temp")
+        cursor.execute(f"CREATE TEMPORARY TABLE {common.MINE} (ID NUMBER(38,0), NOTE VARCHAR)")
+        cursor.execute(f"INSERT INTO {common.MINE} VALUES (5, 'five')")
+        check(cursor.execute(f"SELECT NOTE FROM {common.MINE}").fetchall() == [("five",)], "temp")
         cursor.execute("USE SCHEMA SHOP.CRM")
         check(cursor.execute("SELECT COUNT(*) FROM CONTACTS").fetchall() == [(3,)], "use schema")
 
