@@ -1,5 +1,6 @@
 """The second layer over results: detectors on whole Arrow columns, on headers and on texts."""
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -34,6 +35,8 @@ def scan(
 # held something are not kept.
 _clean: set[tuple[str, tuple[Detector, ...]]] = set()
 _MOST_CLEAN = 4096
+_SHORT = 64 * 1024
+_WHOLE = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")
 
 
 def _scan_name(name: str, detectors: tuple[Detector, ...]) -> tuple[str, tuple[Finding, ...]]:
@@ -80,7 +83,7 @@ def _text_column(
     column: pa.ChunkedArray, name: str, detectors: Sequence[Detector]
 ) -> tuple[pa.ChunkedArray, list[Finding]]:
     """Look for all detectors in one pass; only rows that any of them hit are looked at again."""
-    if not detectors:
+    if not detectors or _is_plainly_clean(column, tuple(detectors)):
         return column, []
     try:
         hits = pc.fill_null(pc.match_substring_regex(column, _any_of(tuple(detectors))), False)
@@ -94,6 +97,27 @@ def _text_column(
     if cleaned is rows:
         return column, findings
     return _replaced(column, hits, cleaned.combine_chunks()), findings
+
+
+def _is_plainly_clean(column: pa.ChunkedArray, detectors: tuple[Detector, ...]) -> bool:
+    """Whether a short column holds nothing, seen in one look over all of its rows as lines: Arrow
+    would read the pattern anew, which takes longer than the rows do.
+    """
+    pattern = _within_lines(detectors)
+    if pattern is None or column.nbytes > _SHORT:
+        return False
+    lines = "\n".join(filter(None, column.to_pylist()))
+    return compiled(pattern).search(lines) is None
+
+
+@lru_cache(maxsize=256)
+def _within_lines(detectors: tuple[Detector, ...]) -> str | None:
+    """A pattern that hits lines wherever any of the detectors hits one of them by itself; None
+    where one asks for the ends of a whole text.
+    """
+    if any(_WHOLE.search(detector.pattern) for detector in detectors):
+        return None
+    return f"(?m){_any_of(detectors)}"
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connections.masking.apply import scan, scan_text
 from connections.masking.detectors import BY_NAME, DETECTORS, Finding, own
@@ -140,3 +142,23 @@ def test_headers_are_texts_too():
 def test_every_detector_is_named_once_and_tried_above():
     assert set(BY_NAME) == {d.name for d in DETECTORS} == {name for name, _ in HITS}
     assert all(d.label and d.action == "mask" for d in DETECTORS)
+
+
+OWN = [
+    own("whole", r"^secret$"),
+    own("start", r"\Asecret"),
+    own("end", r"secret\z"),
+    own("flag", r"(?-m)^secret$"),
+    own("word", r"\bsecret\b"),
+]
+PIECES = st.sampled_from(["secret", " ", "\n", "a", "4111 1111 1111 1111", "", "-", "x@y.org"])
+
+
+@given(
+    st.lists(st.none() | st.lists(PIECES, max_size=4).map("".join), max_size=6),
+    st.lists(st.sampled_from([*OWN, *DETECTORS]), min_size=1, max_size=4, unique=True),
+)
+def test_short_columns_hide_nothing_from_any_pattern(values, chosen):
+    column = pa.table({"c": pa.array(values, pa.string())})
+    alone = [scan_text(value, chosen)[0] if value is not None else None for value in values]
+    assert scan(column, chosen)[0].column("c").to_pylist() == alone
