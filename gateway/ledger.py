@@ -23,6 +23,7 @@ from gateway.models import Statement, Transition
 from gateway.moves import END, Step, follow
 from hoopweb.lib.fields import EncryptedTextField
 from recordings import services as recordings
+from recordings.kinds import EventKind
 from recordings.models import Payload
 from recordings.services import drafts
 
@@ -30,6 +31,14 @@ _MOVED = """
     INSERT INTO gateway_transition (statement_id, source, target, at)
     SELECT statement_id, source, target, at
     FROM json_populate_recordset(NULL::gateway_transition, %(transitions)s)
+    WHERE (SELECT holds FROM good)"""
+_KEPT = """
+    INSERT INTO recordings_payload
+        (id, session_id, digest, media_type, size, body, stored, created_at)
+    SELECT new.id, new.session_id, new.digest, new.media_type, new.size, given.body,
+        new.stored, new.created_at
+    FROM json_populate_recordset(NULL::recordings_payload, %(payloads)s) AS new
+    JOIN unnest(%(kept)s::uuid[], %(bodies)b::bytea[]) AS given (id, body) USING (id)
     WHERE (SELECT holds FROM good)"""
 _BEGIN = f"""
 WITH
@@ -59,15 +68,7 @@ WITH
         SELECT (SELECT count(*) FROM running) = cardinality(%(running)s::uuid[])
             AND (SELECT count(*) FROM standing) = cardinality(%(sessions)s::uuid[]) AS holds
     ),
-    kept AS (
-        INSERT INTO recordings_payload
-            (id, session_id, digest, media_type, size, body, stored, created_at)
-        SELECT new.id, new.session_id, new.digest, new.media_type, new.size, given.body,
-            new.stored, new.created_at
-        FROM json_populate_recordset(NULL::recordings_payload, %(payloads)s) AS new
-        JOIN unnest(%(kept)s::uuid[], %(bodies)b::bytea[]) AS given (id, body) USING (id)
-        WHERE (SELECT holds FROM good)
-    ),
+    kept AS ({_KEPT}),
     ended AS (
         UPDATE gateway_statement AS statement
         SET {", ".join(f"{name} = new.{name}" for name in END)}
@@ -75,6 +76,24 @@ WITH
         WHERE statement.id = new.id AND (SELECT holds FROM good)
     ),
     transitions AS ({_MOVED}),
+    {drafts.WRITING}
+SELECT holds FROM good"""  # noqa: S608 - from the parts above
+
+_ADD = f"""
+WITH
+    standing AS ({drafts.STANDING}),
+    repeated AS (
+        SELECT event.id FROM recordings_event AS event
+        JOIN unnest(%(statements)s::uuid[], %(places)s::int[]) AS part (statement_id, place)
+            ON event.statement_id = part.statement_id
+            AND event.kind = '{EventKind.RESULT_PART}'
+            AND (event.data ->> 'part')::int = part.place
+    ),
+    good AS (
+        SELECT (SELECT count(*) FROM standing) = cardinality(%(sessions)s::uuid[])
+            AND NOT EXISTS (SELECT FROM repeated) AS holds
+    ),
+    kept AS ({_KEPT}),
     {drafts.WRITING}
 SELECT holds FROM good"""  # noqa: S608 - from the parts above
 
@@ -94,7 +113,7 @@ def begin_all(steps: Sequence[Step], said: Said, admitted: Sequence[Versions]) -
     return _write(
         _begin(),
         draft,
-        moved,
+        transitions=_json(list(map(_transition, moved))),
         statements=_json([_row(step.statement) for step in steps]),
         **admission.parameters(admitted),
     )
@@ -111,34 +130,36 @@ def finish_all(steps: Sequence[Step], said: Said, payloads: Sequence[Payload]) -
     return _write(
         _FINISH,
         draft,
-        moved,
         running=[step.statement.pk for step in steps],
+        transitions=_json(list(map(_transition, moved))),
         ends=_json([_end(step.statement) for step in steps]),
-        payloads=_json([_payload(payload) for payload in payloads]),
-        kept=[payload.pk for payload in payloads],
-        bodies=[payload.body for payload in payloads],
+        **_kept(payloads),
     )
 
 
-def _write(
-    sql: str, draft: recordings.Draft, moved: Sequence[Transition], **parameters: Any
-) -> bool:
+def add_parts(said: Said, payloads: Sequence[Payload]) -> bool:
+    """Write down parts of results, each the first time that it is handed out. False where nothing
+    was written: then one of them may have been written before.
+    """
+    draft = recordings.draft(said)
+    if draft is None:
+        return False
+    entries = [entry for given in said.values() for entry in given]
+    return _write(
+        _ADD,
+        draft,
+        statements=[entry.statement_id for entry in entries],
+        places=[entry.data["part"] for entry in entries],
+        **_kept(payloads),
+    )
+
+
+def _write(sql: str, draft: recordings.Draft, **parameters: Any) -> bool:
     parameters |= {
         "sessions": list(draft.before),
         "heads": list(draft.before.values()),
         "events": _json(draft.events),
         "moved": _json(draft.moved),
-        "transitions": _json(
-            [
-                {
-                    "statement_id": each.statement_id,
-                    "source": each.source,
-                    "target": each.target,
-                    "at": each.at,
-                }
-                for each in moved
-            ]
-        ),
     }
     connection.ensure_connection()
     raw = connection.connection
@@ -169,6 +190,23 @@ def _row(statement: Statement) -> dict[str, Any]:
 
 def _end(statement: Statement) -> dict[str, Any]:
     return {"id": statement.pk, **{name: getattr(statement, name) for name in END}}
+
+
+def _transition(moved: Transition) -> dict[str, Any]:
+    return {
+        "statement_id": moved.statement_id,
+        "source": moved.source,
+        "target": moved.target,
+        "at": moved.at,
+    }
+
+
+def _kept(payloads: Sequence[Payload]) -> dict[str, Any]:
+    return {
+        "payloads": _json(list(map(_payload, payloads))),
+        "kept": [payload.pk for payload in payloads],
+        "bodies": [payload.body for payload in payloads],
+    }
 
 
 def _payload(payload: Payload) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import hmac
 import json
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,11 +12,12 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from gateway import ledger
 from gateway.models import Statement, WireResult
 from gateway.wire_sessions import digest_of
 from recordings import services as recordings
 from recordings.kinds import EventKind
-from recordings.models import Event
+from recordings.models import Event, Payload
 
 # Snowflake's own links last for about six hours.
 LIFE = timedelta(hours=6)
@@ -47,8 +50,16 @@ def find(result_id: UUID, key: str) -> WireResult | None:
     return row
 
 
-@transaction.atomic
-def record_part(
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a result as it is handed out: the event that says so, and its sealed content."""
+
+    session_id: UUID
+    payload: Payload
+    entry: recordings.Entry
+
+
+def sealed_part(
     statement: Statement,
     session_id: UUID,
     *,
@@ -57,12 +68,9 @@ def record_part(
     content: bytes,
     zipped: bytes,
     findings: list[dict[str, Any]],
-) -> None:
-    """Write down a part before it is handed out; a repeated one has been written down."""
-    said = Event.objects.filter(statement_id=statement.pk, kind=EventKind.RESULT_PART)
-    if said.filter(data__part=place).exists():
-        return
-    payload = recordings.store_payload(
+) -> Part:
+    """A part, sealed and not written down yet."""
+    payload = recordings.sealed_payload(
         session_id=session_id,
         content=content,
         media_type="application/vnd.snowflake.part",
@@ -75,7 +83,28 @@ def record_part(
         data={"part": place, "rows": rows, "findings": findings},
         payloads={"part": payload},
     )
-    recordings.append_all(session_id=session_id, entries=[entry])
+    return Part(session_id, payload, entry)
+
+
+def record_together(parts: Sequence[Part]) -> bool:
+    """Write down parts before they are handed out, at once; False where nothing was written, and
+    each may have been before.
+    """
+    said: dict[UUID, list[recordings.Entry]] = {}
+    for part in parts:
+        said.setdefault(part.session_id, []).append(part.entry)
+    return ledger.add_parts(said, [part.payload for part in parts])
+
+
+@transaction.atomic
+def record_part(part: Part) -> None:
+    """The same for one part; a repeated one has been written down."""
+    said = Event.objects.filter(statement_id=part.entry.statement_id, kind=EventKind.RESULT_PART)
+    if said.filter(data__part=part.entry.data["part"]).exists():
+        recordings.discard_payload(part.payload)
+        return
+    recordings.save_payloads([part.payload])
+    recordings.append_all(session_id=part.session_id, entries=[part.entry])
 
 
 def forget_old() -> int:

@@ -20,6 +20,7 @@ from connections.upstream.errors import OutcomeUnknown
 from connections.upstream.types import ResultColumn
 from connections.upstream.wire import is_zipped, unzipped
 from gateway import admission, wire_results, wire_sessions
+from gateway.grouping import Grouped
 from gateway.models import WireResult
 from gateway.results import detectors_of
 from gateway.snowflake import results, upstreams
@@ -55,7 +56,8 @@ async def chunk(request: Request) -> Response:
         except OutcomeUnknown:
             # Its link is over: drivers ask for the result again and are given new ones.
             return _no_such()
-        content = await hop(_checked, row, parts, place, raw)
+        content, sealed = await hop(_checked, row, parts, place, raw)
+        await _recording.do(sealed)
     return Response(
         content, media_type="application/octet-stream", headers={"Content-Encoding": "gzip"}
     )
@@ -102,8 +104,10 @@ def _found(result_id: UUID, key: str, address: str | None) -> _Opened | None:
     return _Opened(row, json.loads(row.parts), admitted)
 
 
-def _checked(row: WireResult, parts: dict[str, Any], place: int, raw: bytes) -> bytes:
-    """The part as the driver may see it, zipped, once it has been written down.
+def _checked(
+    row: WireResult, parts: dict[str, Any], place: int, raw: bytes
+) -> tuple[bytes, wire_results.Part]:
+    """The part as the driver may see it, zipped, and as it is to be written down before that.
 
     One in which nothing had to be masked goes on as it came: packing it again would cost more
     than everything else.
@@ -137,7 +141,7 @@ def _checked(row: WireResult, parts: dict[str, Any], place: int, raw: bytes) -> 
         if principal is None
         else wire_sessions.recording_for(session, principal)
     )
-    wire_results.record_part(
+    sealed = wire_results.sealed_part(
         row.statement,
         recording_id,
         place=place,
@@ -146,7 +150,24 @@ def _checked(row: WireResult, parts: dict[str, Any], place: int, raw: bytes) -> 
         zipped=zipped,
         findings=[_said(finding) for finding in findings],
     )
-    return zipped
+    return zipped, sealed
+
+
+class _Repeated(Exception):
+    """Nothing of them was written down: one may have been before, or its recording went on."""
+
+
+async def _record_all(parts: Sequence[wire_results.Part]) -> Sequence[None]:
+    if not await hop(wire_results.record_together, parts):
+        raise _Repeated
+    return [None] * len(parts)
+
+
+async def _record_one(part: wire_results.Part) -> None:
+    await hop(wire_results.record_part, part)
+
+
+_recording: Grouped[wire_results.Part, None] = Grouped(_record_all, _record_one, at_once=1)
 
 
 def _zipped(body: bytes) -> bytes:

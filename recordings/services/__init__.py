@@ -4,6 +4,7 @@ What cannot be recorded must not happen, so every verb raises rather than lose s
 """
 
 from recordings.services.bodies import (
+    discard_payload,
     open_payload,
     read_payload,
     save_payloads,
@@ -49,6 +50,7 @@ __all__ = [
     "create_sink",
     "delete_sink",
     "described",
+    "discard_payload",
     "draft",
     "open_payload",
     "open_session",

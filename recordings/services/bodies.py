@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable
 
+from django.core.files.storage import default_storage
 from django.db import transaction
 
 from recordings import payloads
@@ -39,6 +40,12 @@ def sealed_payload(
 def save_payloads(made: Iterable[Payload | None]) -> None:
     """Save what ``sealed_payload`` made, in the transaction of the events that name it."""
     Payload.objects.bulk_create([payload for payload in made if payload is not None])
+
+
+def discard_payload(payload: Payload) -> None:
+    """Remove the outside body of what ``sealed_payload`` made and nobody saves."""
+    if payload.stored:
+        default_storage.delete(payload.stored)
 
 
 def read_payload(payload: Payload) -> bytes:

@@ -152,7 +152,7 @@ def test_later_parts_ask_the_same(shop, form, monkeypatch):
     )
     parts = {"arrow": form == "arrow", "rowtype": first["rowtype"], "chunks": [{"rows": 1}]}
     kept = {}
-    monkeypatch.setattr(chunks.wire_results, "record_part", lambda *_, **given: kept.update(given))
+    monkeypatch.setattr(chunks.wire_results, "sealed_part", lambda *_, **given: kept.update(given))
 
     class Session:
         recording_id = statement.session_id

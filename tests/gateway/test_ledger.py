@@ -1,5 +1,6 @@
 """The short way through the database writes what the long one writes, or nothing."""
 
+import os
 import uuid
 from types import SimpleNamespace
 
@@ -7,14 +8,16 @@ import pytest
 from django.db import IntegrityError, connection
 from django.forms.models import model_to_dict
 from django.test.utils import CaptureQueriesContext
+from isal import igzip
 
 from accounts.services import issue_token
 from connections.upstream.types import ResultColumn
-from gateway import admission, execution, pipeline, wire_sessions
+from gateway import admission, execution, pipeline, wire_results, wire_sessions
 from gateway.execution import Outcome
 from gateway.models import Statement, Transition
 from gateway.results import described
 from gateway.states import StatementState
+from recordings.kinds import EventKind
 from recordings.models import Event, Payload, Session
 from recordings.services import heads
 from recordings.verify import verify_session
@@ -180,6 +183,56 @@ def test_many_cost_no_more_than_one(cast, login):
         )
     assert not seen.captured_queries
     assert Statement.objects.filter(state="succeeded").count() == 8
+
+
+def part_of(login, statement, place, content=b"rows"):
+    return wire_results.sealed_part(
+        statement,
+        login.session.recording_id,
+        place=place,
+        rows=1,
+        content=content,
+        zipped=igzip.compress(content),
+        findings=[],
+    )
+
+
+def parts_written(statement):
+    events = Event.objects.filter(statement_id=statement.pk, kind=EventKind.RESULT_PART)
+    found = events.order_by("number")
+    return [(e.data["part"], e.payloads[0]["size"]) for e in found]
+
+
+def test_parts_are_written_down_together_and_once(cast, login):
+    ((statement, _),) = take(cast, login, READ)
+    first = [part_of(login, statement, place) for place in (0, 1)]
+    assert wire_results.record_together(first)
+    again = [part_of(login, statement, place) for place in (2, 1)]
+    assert not wire_results.record_together(again), "one of them has been written down"
+    for part in again:
+        wire_results.record_part(part)
+    assert parts_written(statement) == [(0, 4), (1, 4), (2, 4)]
+    assert Payload.objects.filter(media_type="application/vnd.snowflake.part").count() == 3
+    session = Session.objects.get(pk=login.session.recording_id)
+    assert verify_session(session).ok
+
+
+def test_a_repeated_part_leaves_nothing_in_the_storage(cast, login, settings, tmp_path):
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path)},
+        },
+    }
+    ((statement, _),) = take(cast, login, READ)
+    large = os.urandom(300_000)
+    for _ in range(2):
+        part = part_of(login, statement, 0, large)
+        if not wire_results.record_together([part]):
+            wire_results.record_part(part)
+    assert parts_written(statement) == [(0, 300_000)]
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
 
 
 def test_words_come_back_to_the_letter(cast, login):
