@@ -4,10 +4,13 @@
 survive. Modules default to connections/policy and the parts that put masks in place.
 """
 
+import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,6 +37,14 @@ TESTS = (
     "tests/connections/test_judge_corpora.py",
     "tests/connections/test_judge_table.py",
 )
+MUTMUT = str(Path(sys.executable).with_name("mutmut"))
+# How a mutant's tests ended, by their exit code; any other was no measurement.
+END = {
+    **dict.fromkeys((1, 3), "killed"),
+    **dict.fromkeys((36, 24, -24, 152), "timeout"),
+    0: "survived",
+    **dict.fromkeys((5, 33), "no tests"),
+}
 PURE = ("sql", "policy", "masking")
 
 
@@ -60,22 +71,47 @@ def prepare(target: Path, modules: tuple[str, ...]) -> None:
     tests = "\n    ".join(TESTS)
     (target / "setup.cfg").write_text(
         "[mutmut]\n"
-        f"paths_to_mutate=\n    {listed}\n"
-        f"tests_dir=\n    {tests}\n"
+        f"source_paths=\n    {listed}\n"
+        f"pytest_add_cli_args_test_selection=\n    {tests}\n"
         "also_copy=\n    connections\n    tests\n"
+        # Forked from a process that has run tests, a mutant would inherit threads that are gone.
+        "process_isolation=forkserver\n"
         "[tool:pytest]\naddopts = -p no:django -p no:cacheprovider\n"
     )
 
 
 def main() -> int:
     modules = tuple(sys.argv[1:]) or MODULES
-    mutmut = str(Path(sys.executable).with_name("mutmut"))
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder)
         prepare(target, modules)
-        code = subprocess.run([mutmut, "run"], cwd=target, check=False).returncode
-        subprocess.run([mutmut, "results"], cwd=target, check=False)
+        code = subprocess.run([MUTMUT, "run"], cwd=target, check=False).returncode
+        tell(target, modules)
     return code
+
+
+def tell(target: Path, modules: tuple[str, ...]) -> None:
+    """Per module what was killed, and every mutant that was not, with its change."""
+    figures = {}
+    for module in modules:
+        kept = target / "mutants" / f"{module}.meta"
+        codes = json.loads(kept.read_text())["exit_code_by_key"] if kept.exists() else {}
+        ends = {name: END.get(code, "unmeasured") for name, code in codes.items()}
+        counted = Counter(ends.values())
+        good = counted["killed"] + counted["timeout"]
+        figures[module] = dict(counted) | {"mutants": len(ends)}
+        share = 100 * good / len(ends) if ends else 0.0
+        print(f"{module:36}{len(ends):>6} mutants {share:5.1f} % killed  {dict(counted)}")
+        for name, end in ends.items():
+            if end in {"killed", "timeout"}:
+                continue
+            print(f"\n{name}: {end}")
+            shown = subprocess.run(
+                [MUTMUT, "show", name], cwd=target, check=False, capture_output=True, text=True
+            )
+            changed = [line for line in shown.stdout.splitlines() if re.match(r"[-+][^-+]", line)]
+            print("\n".join(changed), flush=True)
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

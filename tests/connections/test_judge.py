@@ -1,5 +1,6 @@
 """The verdict as a whole: texts sent, facts, sessions, copies, the cache and the processes."""
 
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -399,7 +400,7 @@ def test_what_takes_too_long_is_ended_and_the_next_is_judged():
         "SELECT * FROM PROD.CRM.CUSTOMERS PIVOT(MAX(ID) FOR (CITY) IN ())",
         "SELECT * REPLACE (1) FROM PROD.CRM.CUSTOMERS",
     ],
-    ids=lambda s: s[:24].encode("unicode_escape").decode(),
+    ids=lambda s: re.sub(r"\W+", " ", s[:24], flags=re.ASCII),
 )
 def test_no_input_raises(sql):
     verdict = ask(sql)
