@@ -65,18 +65,24 @@ class Pass:
     versions: Versions
     until: datetime
 
+    def has_time(self) -> bool:
+        """Whether no clock has ended it. Its versions are still to be compared, by ``STANDING``."""
+        return timezone.now() < self.until
+
     def stands(self) -> bool:
         """Asks the database once."""
         asked = self.versions
         now = _read_versions(asked.session_id, asked.identity_id, asked.behind_id)
-        return timezone.now() < self.until and now is not None and now[1] == asked
+        return self.has_time() and now is not None and now[1] == asked
 
 
 def pass_for(session: WireSession, address: str | None) -> Pass:
-    """Admit to what belongs to a session, once for many questions. Raises SessionOver."""
+    """Admit to what belongs to a session, once for many questions. Raises SessionOver, or NotFound
+    where the connection may no longer be used.
+    """
     # Read before anybody is asked: what changes meanwhile does not stand.
     versions = _versions(session)[1]
-    admit(session, address)
+    connection_of(session, admit(session, address))
     until = min(filter(None, _ends(session, None)), default=_NEVER)
     return Pass(versions, until)
 

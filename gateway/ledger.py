@@ -82,6 +82,7 @@ SELECT holds FROM good"""  # noqa: S608 - from the parts above
 _ADD = f"""
 WITH
     standing AS ({drafts.STANDING}),
+    admitted AS ({admission.STANDING}),
     repeated AS (
         SELECT event.id FROM recordings_event AS event
         JOIN unnest(%(statements)s::uuid[], %(places)s::int[]) AS part (statement_id, place)
@@ -90,7 +91,8 @@ WITH
             AND (event.data ->> 'part')::int = part.place
     ),
     good AS (
-        SELECT (SELECT count(*) FROM standing) = cardinality(%(sessions)s::uuid[])
+        SELECT (SELECT count(*) FROM admitted) = cardinality(%(admitted)s::uuid[])
+            AND (SELECT count(*) FROM standing) = cardinality(%(sessions)s::uuid[])
             AND NOT EXISTS (SELECT FROM repeated) AS holds
     ),
     kept AS ({_KEPT}),
@@ -137,9 +139,10 @@ def finish_all(steps: Sequence[Step], said: Said, payloads: Sequence[Payload]) -
     )
 
 
-def add_parts(said: Said, payloads: Sequence[Payload]) -> bool:
-    """Write down parts of results, each the first time that it is handed out. False where nothing
-    was written: then one of them may have been written before.
+def add_parts(said: Said, payloads: Sequence[Payload], admitted: Sequence[Versions]) -> bool:
+    """Write down parts of results, each the first time that it is handed out, if all of
+    ``admitted`` still stand. False where nothing was written: then one of them may have been
+    written before.
     """
     draft = recordings.draft(said)
     if draft is None:
@@ -150,6 +153,7 @@ def add_parts(said: Said, payloads: Sequence[Payload]) -> bool:
         draft,
         statements=[entry.statement_id for entry in entries],
         places=[entry.data["part"] for entry in entries],
+        **admission.parameters(admitted),
         **_kept(payloads),
     )
 

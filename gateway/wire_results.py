@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from gateway import ledger
+from gateway.admission import Versions
 from gateway.models import Statement, WireResult
 from gateway.wire_sessions import digest_of
 from recordings import services as recordings
@@ -86,14 +87,14 @@ def sealed_part(
     return Part(session_id, payload, entry)
 
 
-def record_together(parts: Sequence[Part]) -> bool:
-    """Write down parts before they are handed out, at once; False where nothing was written, and
-    each may have been before.
+def record_together(parts: Sequence[Part], admitted: Sequence[Versions]) -> bool:
+    """Write down parts before they are handed out, at once, to those who are still ``admitted``;
+    False where nothing was written, and each may have been before.
     """
     said: dict[UUID, list[recordings.Entry]] = {}
     for part in parts:
         said.setdefault(part.session_id, []).append(part.entry)
-    return ledger.add_parts(said, [part.payload for part in parts])
+    return ledger.add_parts(said, [part.payload for part in parts], admitted)
 
 
 @transaction.atomic

@@ -22,6 +22,7 @@ from approvals.routing import websocket_urlpatterns  # noqa: E402
 from gateway.snowflake import app as snowflake  # noqa: E402
 from hoopweb import doors  # noqa: E402
 from hoopweb.checks import refuse_to_start_unready  # noqa: E402
+from hoopweb.lib.memory import keep_large_buffers  # noqa: E402
 from hoopweb.lib.stopping import announce_on  # noqa: E402
 from hoopweb.metrics import REGISTRY, WEBSOCKET_CLIENTS  # noqa: E402
 from hoopweb.metrics_server import metrics  # noqa: E402
@@ -51,6 +52,7 @@ LIFESPANS: tuple[doors.Lifespan, ...] = ()
 def _started() -> None:
     # The server listens to these already: a waiting request answers early instead of being cut off.
     announce_on(signal.SIGTERM, signal.SIGINT)
+    keep_large_buffers()
 
 
 def _limited(inner: ASGIApp, door: ASGIApp) -> ASGIApp:

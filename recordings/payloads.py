@@ -46,8 +46,12 @@ def pack(payload_id: UUID, content: bytes, zipped: bytes | None = None) -> tuple
     """
     key = secrets.token_bytes(_KEY)
     packed = zlib.compress(content, 6) if zipped is None else zipped
-    sealed = crypto.seal(key + packed, context=context_of(payload_id))
-    return digest_of(content, key), sealed
+    return digest_of(content, key), seal(payload_id, key + packed)
+
+
+def seal(payload_id: UUID, clear: bytes) -> bytes:
+    """The sealed form of a body; a large one, for which a file is kept, as it is."""
+    return crypto.seal(clear, context=context_of(payload_id), binary=len(clear) > IN_ROW)
 
 
 def unpack(payload_id: UUID, sealed: bytes, *, digest: str, size: int) -> tuple[bytes, bytes]:

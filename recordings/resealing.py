@@ -9,7 +9,13 @@ from django.db import transaction
 from hoopweb.lib import crypto
 from hoopweb.lib.resealing import BATCH, Result
 from recordings.models import Payload
-from recordings.payloads import PayloadDamagedError, context_of, read_outside, write_outside
+from recordings.payloads import (
+    PayloadDamagedError,
+    context_of,
+    read_outside,
+    seal,
+    write_outside,
+)
 
 
 def count_bodies_by_key() -> Counter[str]:
@@ -36,7 +42,7 @@ def reseal_bodies() -> Result:
         except (PayloadDamagedError, crypto.CryptoError, IndexError, ValueError) as error:
             result.closed.append(f"recordings.payload {payload.pk}: {error}")
             continue
-        _replace(payload, crypto.seal(clear, context=context_of(payload.pk)))
+        _replace(payload, seal(payload.pk, clear))
         result.resealed += 1
     return result
 

@@ -29,7 +29,15 @@ from connections.upstream.types import (
     Target,
     UpstreamSession,
 )
-from connections.upstream.wire import EXPIRED, LOST, AnswerLost, Reply, Wire, open_http
+from connections.upstream.wire import (
+    EXPIRED,
+    LOST,
+    AnswerLost,
+    Reply,
+    Wire,
+    fetch_chunk,
+    open_http,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +91,15 @@ async def resume(
     """
     async with open_http(target) as http:
         yield SnowflakeSession(Wire(target, tokens, http, keeper=keeper))
+
+
+async def fetch_part(target: Target, url: str, headers: Mapping[str, str]) -> bytes:
+    """A remote part of a result whose session is over. Raises ``OutcomeUnknown`` when gone."""
+    async with open_http(target) as http:
+        try:
+            return await fetch_chunk(http, url, headers)
+        except AnswerLost as error:
+            raise OutcomeUnknown(str(error)) from error
 
 
 async def _still_there(wire: Wire) -> bool:

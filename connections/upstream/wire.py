@@ -210,29 +210,36 @@ class Wire:
                 f"The connection to {where} broke: {type(error).__name__} {error}"
             ) from error
 
-    async def fetch_chunk(self, url: str, headers: Mapping[str, str], tries: int = 4) -> bytes:
-        """A remote part of a result, from wherever Snowflake put it, as it lies there: mostly
-        zipped (see ``unzipped``). Our token stays here.
-        """
-        failure = ""
-        for attempt in range(tries):
-            if attempt:
-                await asyncio.sleep(0.2 * 2**attempt)
-            try:
-                async with self._http.get(
-                    url,
-                    headers=headers,
-                    timeout=aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60),
-                    allow_redirects=False,
-                    auto_decompress=False,
-                ) as response:
-                    raw = await response.read()
-                    if response.status == _OK:
-                        return raw
-                    failure = f"HTTP {response.status}"
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                failure = f"{type(error).__name__} {error}"
-        raise AnswerLost(f"A part of the result cannot be fetched: {failure}")
+    async def fetch_chunk(self, url: str, headers: Mapping[str, str]) -> bytes:
+        """A remote part of a result of this session; see the function of this name."""
+        return await fetch_chunk(self._http, url, headers)
+
+
+async def fetch_chunk(
+    http: aiohttp.ClientSession, url: str, headers: Mapping[str, str], tries: int = 4
+) -> bytes:
+    """A remote part of a result, from wherever Snowflake put it, as it lies there: mostly zipped
+    (see ``unzipped``). No token of ours goes there. Raises AnswerLost.
+    """
+    failure = ""
+    for attempt in range(tries):
+        if attempt:
+            await asyncio.sleep(0.2 * 2**attempt)
+        try:
+            async with http.get(
+                url,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60),
+                allow_redirects=False,
+                auto_decompress=False,
+            ) as response:
+                raw = await response.read()
+                if response.status == _OK:
+                    return raw
+                failure = f"HTTP {response.status}"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            failure = f"{type(error).__name__} {error}"
+    raise AnswerLost(f"A part of the result cannot be fetched: {failure}")
 
 
 def _judge(status: int, where: str) -> None:

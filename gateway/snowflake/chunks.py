@@ -26,10 +26,13 @@ from gateway.results import detectors_of
 from gateway.snowflake import results, upstreams
 from gateway.snowflake.bodies import address_of
 from gateway.snowflake.hops import hop
+from hoopweb.lib.errors import NotFound
+from recordings import services as recordings
 
 # Parts are tens of megabytes; drivers ask for up to ten at once.
-_AT_ONCE = 3
+_AT_ONCE = 4
 _room = asyncio.Semaphore(_AT_ONCE)
+_TRIES = 3
 
 
 async def chunk(request: Request) -> Response:
@@ -39,32 +42,55 @@ async def chunk(request: Request) -> Response:
     except ValueError:
         return _no_such()
     key = request.headers.get(results.KEY_HEADER, "")
-    opened = await hop(_opened, result_id, key, address_of(request))
-    if opened is None:
-        return _no_such()
-    row, parts = opened.row, opened.parts
+    asked = _Asked(result_id, key, address_of(request))
     place = int(request.path_params["place"])
-    if place >= len(parts["chunks"]):
-        return _no_such()
-    async with _room:
-        session = row.statement.wire_session
-        assert session is not None
-        upstream = await upstreams.of(session)
-        part = parts["chunks"][place]
-        try:
-            raw = await upstream.chunk(part["url"], parts["headers"])
-        except OutcomeUnknown:
-            # Its link is over: drivers ask for the result again and are given new ones.
+    for _ in range(_TRIES):
+        opened = await _opened(asked)
+        if opened is None or place >= len(opened.parts["chunks"]):
             return _no_such()
-        content, sealed = await hop(_checked, row, parts, place, raw)
-        await _recording.do(sealed)
-    return Response(
-        content, media_type="application/octet-stream", headers={"Content-Encoding": "gzip"}
-    )
+        async with _room:
+            try:
+                content = await _part(opened, place)
+            except _Stale:
+                # Who asks, or where it is recorded, is another matter by now: from the start.
+                _open.pop(asked, None)
+                continue
+            except (OutcomeUnknown, wire_sessions.SessionOver):
+                # Its link is over: drivers ask for the result again and are given new ones.
+                return _no_such()
+        return Response(
+            content, media_type="application/octet-stream", headers={"Content-Encoding": "gzip"}
+        )
+    return _no_such()
+
+
+async def _part(opened: "_Opened", place: int) -> bytes:
+    """One part as the driver gets it, written down before. Raises OutcomeUnknown when it is gone,
+    _Stale.
+    """
+    row, parts = opened.row, opened.parts
+    link = parts["chunks"][place]["url"]
+    raw = await upstreams.part_of(row.statement, link, parts["headers"])
+    content, sealed = await hop(_checked, row, parts, place, raw)
+    try:
+        await _recording.do(_Given(sealed, opened.admitted))
+    except _Stale:
+        await hop(recordings.discard_payload, sealed.payload)
+        raise
+    return content
 
 
 def _no_such() -> Response:
     return Response("no such part", status_code=403)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a driver names a result by, and from where."""
+
+    result_id: UUID
+    key: str
+    address: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,30 +102,38 @@ class _Opened:
     admitted: admission.Pass
 
 
-_open: OrderedDict[tuple[UUID, str, str | None], _Opened] = OrderedDict()
+_open: OrderedDict[_Asked, _Opened] = OrderedDict()
+_opening: dict[_Asked, asyncio.Task[_Opened | None]] = {}
 _MOST_OPEN = 64
 
 
-def _opened(result_id: UUID, key: str, address: str | None) -> _Opened | None:
-    """The result behind an id, for whoever has its secret and may still use the session."""
-    name = (result_id, wire_sessions.digest_of(key), address)
-    known = _open.pop(name, None)
-    if known is None or not (known.row.expires_at > timezone.now() and known.admitted.stands()):
-        known = _found(result_id, key, address)
+async def _opened(asked: _Asked) -> _Opened | None:
+    """The result behind an id, for whoever has its secret and may use the session. Whether they
+    still may is asked when a part of it is written down.
+
+    Drivers ask for several parts at once: the first of them opens the result for all.
+    """
+    known = _open.pop(asked, None)
+    if known is None or not (known.row.expires_at > timezone.now() and known.admitted.has_time()):
+        task = _opening.get(asked)
+        if task is None:
+            task = _opening[asked] = asyncio.create_task(hop(_found, asked))
+            task.add_done_callback(lambda _: _opening.pop(asked, None))
+        known = await asyncio.shield(task)
     if known is not None:
-        _open[name] = known
+        _open[asked] = known
         while len(_open) > _MOST_OPEN:
             _open.pop(next(iter(_open)), None)
     return known
 
 
-def _found(result_id: UUID, key: str, address: str | None) -> _Opened | None:
-    row = wire_results.find(result_id, key)
+def _found(asked: _Asked) -> _Opened | None:
+    row = wire_results.find(asked.result_id, asked.key)
     if row is None or row.statement.wire_session is None:
         return None
     try:
-        admitted = admission.pass_for(row.statement.wire_session, address)
-    except wire_sessions.SessionOver:
+        admitted = admission.pass_for(row.statement.wire_session, asked.address)
+    except (wire_sessions.SessionOver, NotFound):
         return None
     return _Opened(row, json.loads(row.parts), admitted)
 
@@ -153,21 +187,41 @@ def _checked(
     return zipped, sealed
 
 
-class _Repeated(Exception):
-    """Nothing of them was written down: one may have been before, or its recording went on."""
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A part that is about to be handed out, and by what right."""
+
+    part: wire_results.Part
+    admitted: admission.Pass
 
 
-async def _record_all(parts: Sequence[wire_results.Part]) -> Sequence[None]:
-    if not await hop(wire_results.record_together, parts):
-        raise _Repeated
+class _Stale(Exception):
+    """What the part was opened with has changed since; it was not written down."""
+
+
+class _NotTogether(Exception):
+    """Nothing was written: one may have been before, a recording went on, or access changed."""
+
+
+async def _record_all(given: Sequence[_Given]) -> Sequence[None]:
+    parts = [each.part for each in given]
+    admitted = [each.admitted.versions for each in given]
+    if not await hop(wire_results.record_together, parts, admitted):
+        raise _NotTogether
     return [None] * len(parts)
 
 
-async def _record_one(part: wire_results.Part) -> None:
-    await hop(wire_results.record_part, part)
+async def _record_one(given: _Given) -> None:
+    await hop(_record_alone, given)
 
 
-_recording: Grouped[wire_results.Part, None] = Grouped(_record_all, _record_one, at_once=1)
+def _record_alone(given: _Given) -> None:
+    if not given.admitted.stands():
+        raise _Stale
+    wire_results.record_part(given.part)
+
+
+_recording: Grouped[_Given, None] = Grouped(_record_all, _record_one, at_once=1)
 
 
 def _zipped(body: bytes) -> bytes:

@@ -6,17 +6,18 @@ An entry here is a cache: the tokens lie in the driver's row, and any process ma
 import asyncio
 import importlib
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
-from connections.upstream.client import SnowflakeSession, resume
+from connections.upstream.client import SnowflakeSession, fetch_part, resume
 from connections.upstream.errors import UpstreamFailure
 from connections.upstream.types import Target, UpstreamSession
 from gateway import kept, wire_sessions
-from gateway.models import WireSession
+from gateway.models import Statement, WireSession
 from gateway.snowflake.hops import hop
 
 log = structlog.get_logger(__name__)
@@ -67,6 +68,20 @@ async def of(session: WireSession) -> SnowflakeSession:
         _opening.pop(session.pk, None)
     live.used = live.heard = time.monotonic()
     return live.session
+
+
+async def part_of(statement: Statement, url: str, headers: Mapping[str, str]) -> bytes:
+    """A remote part of a statement's result, which Snowflake keeps longer than its session.
+
+    Raises OutcomeUnknown when it is gone.
+    """
+    session = statement.wire_session
+    assert session is not None
+    try:
+        upstream = await of(session)
+    except wire_sessions.SessionOver:
+        return await fetch_part(kept.place_of(statement.connection), url, headers)
+    return await upstream.chunk(url, headers)
 
 
 def _read(session_id: UUID) -> tuple[Target, UpstreamSession]:

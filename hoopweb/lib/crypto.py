@@ -1,6 +1,7 @@
 """Keys and sealed values. Ciphertext names its key, is bound to its place, and never falls back.
 
-Form of a sealed value: ``hw1.<key id>.<base64url(nonce 12 B | AES-256-GCM ciphertext | tag)>``.
+Form of a sealed value: ``hw1.<key id>.<base64url(nonce 12 B | AES-256-GCM ciphertext | tag)>``, or
+``hw2.<key id>.<the same bytes as they are>`` for large bodies in files.
 """
 
 import base64
@@ -15,7 +16,7 @@ from functools import lru_cache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-_VERSION = b"hw1"
+_TEXT, _BINARY = b"hw1", b"hw2"
 _NONCE = 12
 _KEY_BYTES = 32
 
@@ -69,12 +70,16 @@ def ring() -> KeyRing:
     return _ring(settings.HOOPWEB_KEYS)
 
 
-def seal(content: bytes, *, context: str) -> bytes:
-    """Encrypt ``content`` so that it opens only under the same ``context``."""
+def seal(content: bytes, *, context: str, binary: bool = False) -> bytes:
+    """Encrypt ``content`` so that it opens only under the same ``context``. ``binary`` is for large
+    bodies: a third less to write, and not a text.
+    """
     keys = ring()
     nonce = os.urandom(_NONCE)
     body = nonce + AESGCM(keys.keys[keys.primary]).encrypt(nonce, content, context.encode())
-    return b".".join((_VERSION, keys.primary.encode(), base64.urlsafe_b64encode(body)))
+    if binary:
+        return b".".join((_BINARY, keys.primary.encode(), body))
+    return b".".join((_TEXT, keys.primary.encode(), base64.urlsafe_b64encode(body)))
 
 
 def unseal(sealed: bytes, *, context: str) -> bytes:
@@ -82,10 +87,10 @@ def unseal(sealed: bytes, *, context: str) -> bytes:
     try:
         version, key_id, encoded = bytes(sealed).split(b".", 2)
         key = ring().keys[key_id.decode()]
-        body = base64.urlsafe_b64decode(encoded)
+        body = encoded if version == _BINARY else base64.urlsafe_b64decode(encoded)
     except (ValueError, KeyError) as error:
         raise CryptoError("the value was not sealed with a key of this ring") from error
-    if version != _VERSION:
+    if version not in {_TEXT, _BINARY}:
         raise CryptoError("the value has an unknown form")
     try:
         return AESGCM(key).decrypt(body[:_NONCE], body[_NONCE:], context.encode())

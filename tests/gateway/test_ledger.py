@@ -17,6 +17,7 @@ from gateway.execution import Outcome
 from gateway.models import Statement, Transition
 from gateway.results import described
 from gateway.states import StatementState
+from hoopweb.lib.errors import NotFound
 from recordings.kinds import EventKind
 from recordings.models import Event, Payload, Session
 from recordings.services import heads
@@ -206,15 +207,31 @@ def parts_written(statement):
 def test_parts_are_written_down_together_and_once(cast, login):
     ((statement, _),) = take(cast, login, READ)
     first = [part_of(login, statement, place) for place in (0, 1)]
-    assert wire_results.record_together(first)
+    assert wire_results.record_together(first, [login.versions])
     again = [part_of(login, statement, place) for place in (2, 1)]
-    assert not wire_results.record_together(again), "one of them has been written down"
+    assert not wire_results.record_together(again, [login.versions]), (
+        "one of them has been written down"
+    )
     for part in again:
         wire_results.record_part(part)
     assert parts_written(statement) == [(0, 4), (1, 4), (2, 4)]
     assert Payload.objects.filter(media_type="application/vnd.snowflake.part").count() == 3
     session = Session.objects.get(pk=login.session.recording_id)
     assert verify_session(session).ok
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_parts_are_for_those_whose_access_stands(cast, login, change):
+    ((statement, _),) = take(cast, login, READ)
+    part = part_of(login, statement, 0)
+    CHANGES[change](login)
+    before = Event.objects.count()
+    assert not wire_results.record_together([part], [login.versions])
+    assert (Event.objects.count(), Payload.objects.count()) == (before, 0)
+    if change == "session ended":
+        return  # what it was answered may still be fetched, and is recorded elsewhere
+    with pytest.raises((wire_sessions.SessionOver, NotFound)):
+        admission.pass_for(login.session, ADDRESS)
 
 
 def test_a_repeated_part_leaves_nothing_in_the_storage(cast, login, settings, tmp_path):
@@ -229,7 +246,7 @@ def test_a_repeated_part_leaves_nothing_in_the_storage(cast, login, settings, tm
     large = os.urandom(300_000)
     for _ in range(2):
         part = part_of(login, statement, 0, large)
-        if not wire_results.record_together([part]):
+        if not wire_results.record_together([part], [login.versions]):
             wire_results.record_part(part)
     assert parts_written(statement) == [(0, 300_000)]
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1

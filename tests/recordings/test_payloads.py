@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import uuid
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,27 @@ def test_bodies_open_after_the_keys_were_turned_over(settings):
     settings.HOOPWEB_KEYS = f"new:{crypto.new_key()}"
     with pytest.raises(payloads.PayloadDamagedError, match="cannot be opened"):
         services.read_payload(payload)
+
+
+@pytest.mark.parametrize("size", [10, payloads.IN_ROW + 1])
+def test_a_body_opens_under_its_key_and_place_alone(size):
+    clear = os.urandom(size)
+    place = uuid.uuid4()
+    sealed = payloads.seal(place, clear)
+    assert crypto.key_of(sealed) == crypto.ring().primary
+    assert crypto.unseal(sealed, context=payloads.context_of(place)) == clear
+    assert clear not in sealed
+    for other in (
+        lambda: crypto.unseal(sealed, context=payloads.context_of(uuid.uuid4())),
+        lambda: crypto.unseal(
+            sealed[:-1] + bytes([sealed[-1] ^ 1]), context=payloads.context_of(place)
+        ),
+        lambda: crypto.unseal(sealed.replace(b"hw", b"hx", 1), context=payloads.context_of(place)),
+    ):
+        with pytest.raises(crypto.CryptoError):
+            other()
+
+
+def test_large_bodies_are_kept_as_bytes():
+    large = payloads.seal(uuid.uuid4(), bytes(payloads.IN_ROW + 1))
+    assert len(large) < payloads.IN_ROW + 100

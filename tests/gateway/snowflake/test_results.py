@@ -1,8 +1,14 @@
 """Large results: part by part through the gateway, detected, recorded, and nobody else's."""
 
+import asyncio
+
 import pytest
 import requests
+from django.db import OperationalError
 from snowflake.connector.errors import ProgrammingError
+
+from gateway.snowflake import app
+from gateway.wire_sessions import SessionOver
 
 pytestmark = [pytest.mark.faults]
 
@@ -57,6 +63,42 @@ def test_a_part_opens_only_with_its_secret(wire):
         assert requests.get(url[:-1] + "9", headers=headers, timeout=30).status_code == 403
 
 
+def test_a_part_is_for_those_who_still_may(wire):
+    """What was opened for a first part is asked about again before each of the others."""
+    with wire.connect() as connection:
+        answer = requests.post(
+            f"{wire.url}/queries/v1/query-request?requestId=parts-2",
+            json={"sqlText": MANY, "sequenceId": 1},
+            headers={"Authorization": f'Snowflake Token="{connection.rest.token}"'},
+            timeout=30,
+        ).json()["data"]
+        url, headers = answer["chunks"][0]["url"], answer["chunkHeaders"]
+        assert requests.get(url, headers=headers, timeout=30).status_code == 200
+        access = wire.rows("SELECT id, valid_until FROM connections_access")
+        wire.write("UPDATE connections_access SET valid_until = now() - interval '1 second'")
+        try:
+            refused = requests.get(url, headers=headers, timeout=30)
+            assert (refused.status_code, refused.text) == (403, "no such part")
+        finally:
+            for row, until in access:
+                wire.write(
+                    "UPDATE connections_access SET valid_until = %s WHERE id = %s", until, row
+                )
+        assert requests.get(url, headers=headers, timeout=30).status_code == 200
+
+
+def test_a_part_may_be_fetched_after_the_session(wire):
+    """A driver's batches go on to other processes, which ask when the connection is closed."""
+    with wire.connect() as connection:
+        first, *later = connection.cursor().execute(MANY).get_result_batches()
+    assert len(first.to_arrow()) + sum(len(batch.to_arrow()) for batch in later) == 243
+    ends = wire.rows(
+        "SELECT e.kind, r.ended_at IS NULL FROM recordings_event e "
+        "JOIN recordings_session r ON r.id = e.session_id ORDER BY e.at DESC LIMIT 1"
+    )
+    assert ends == [("result-part", True)], "in a recording that is open"
+
+
 def test_more_rows_than_the_connection_hands_out_are_none(wire):
     wire.write("UPDATE connections_connection SET max_rows = 50 WHERE name = 'vault'")
     try:
@@ -67,3 +109,16 @@ def test_more_rows_than_the_connection_hands_out_are_none(wire):
             connection.cursor().execute(MANY)
     finally:
         wire.write("UPDATE connections_connection SET max_rows = 10000 WHERE name = 'vault'")
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [(RuntimeError("rows"), 500), (OperationalError("gone"), 503), (SessionOver("over"), 500)],
+)
+def test_what_is_no_part_is_never_answered_as_one(failure, status):
+    async def handle(request):
+        raise failure
+
+    answer = asyncio.run(app._part("/part", handle).endpoint(None))
+    assert answer.status_code == status
+    assert b"rows" not in answer.body
