@@ -35,7 +35,8 @@ def scan(
 # held something are not kept.
 _clean: set[tuple[str, tuple[Detector, ...]]] = set()
 _MOST_CLEAN = 4096
-_SHORT = 64 * 1024
+# Rows that Python joins more quickly than Arrow.
+_FEW = 250
 _WHOLE = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")
 
 
@@ -100,14 +101,28 @@ def _text_column(
 
 
 def _is_plainly_clean(column: pa.ChunkedArray, detectors: tuple[Detector, ...]) -> bool:
-    """Whether a short column holds nothing, seen in one look over all of its rows as lines: Arrow
-    would read the pattern anew, which takes longer than the rows do.
+    """Whether a column holds nothing, seen in one look over all of its rows as lines: Arrow looks
+    at each row by itself, and reads the pattern anew for each column. That takes three times as
+    long where rows are short, and longer than all rows where they are few.
     """
     pattern = _within_lines(detectors)
-    if pattern is None or column.nbytes > _SHORT:
+    if pattern is None:
         return False
-    lines = "\n".join(filter(None, column.to_pylist()))
-    return compiled(pattern).search(lines) is None
+    expression = compiled(pattern)
+    try:
+        return all(expression.search(_lines(chunk)) is None for chunk in column.chunks)
+    except pa.ArrowException:
+        return False  # more than Arrow can join
+
+
+def _lines(rows: pa.Array) -> str | bytes:
+    if len(rows) < _FEW:
+        return "\n".join(filter(None, rows.to_pylist()))
+    if rows.null_count:
+        return _lines(rows.drop_null())
+    whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
+    joined: bytes = pc.binary_join(whole, pa.scalar("\n", rows.type))[0].as_buffer().to_pybytes()
+    return joined
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,6 @@ Numbers become int64 where they fit and decimals otherwise, timestamps get micro
 beyond are cut: Python has no place for them), semi-structured values stay JSON text.
 """
 
-import io
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ def arrow_part(stream: bytes, columns: Sequence[ResultColumn]) -> pa.Table:
     """One Arrow stream as it comes, with plain types."""
     if not stream:
         return empty(columns)
-    with pa.ipc.open_stream(io.BytesIO(stream)) as reader:
+    with pa.ipc.open_stream(pa.py_buffer(stream)) as reader:
         return plain_table(reader.read_all(), columns)
 
 

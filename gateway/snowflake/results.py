@@ -188,7 +188,7 @@ def _json(
 
 
 def read_stream(stream: bytes) -> pa.Table:
-    with pa.ipc.open_stream(io.BytesIO(stream)) as reader:
+    with pa.ipc.open_stream(pa.py_buffer(stream)) as reader:
         return reader.read_all()
 
 

@@ -158,7 +158,36 @@ PIECES = st.sampled_from(["secret", " ", "\n", "a", "4111 1111 1111 1111", "", "
     st.lists(st.none() | st.lists(PIECES, max_size=4).map("".join), max_size=6),
     st.lists(st.sampled_from([*OWN, *DETECTORS]), min_size=1, max_size=4, unique=True),
 )
-def test_short_columns_hide_nothing_from_any_pattern(values, chosen):
+def test_columns_hide_nothing_from_any_pattern(values, chosen):
+    for rows in (values, [None, "z"] * 130 + values + ["z"]):
+        _scan_equals_texts(rows, chosen)
+
+
+def _scan_equals_texts(values, chosen):
     column = pa.table({"c": pa.array(values, pa.string())})
     alone = [scan_text(value, chosen)[0] if value is not None else None for value in values]
     assert scan(column, chosen)[0].column("c").to_pylist() == alone
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("place", [0, 137, 399])
+@pytest.mark.parametrize(("name", "text"), HITS)
+def test_one_among_many_rows_is_found_wherever_it_stands(kind, place, name, text):
+    """Rows before and after end and begin with what must not run together with it."""
+    rows = ["x9", None, "", "Ünö-1"] * 100
+    rows[place] = text
+    column = pa.chunked_array([pa.array(["of a slice", *rows], kind)[1:], pa.array([], kind)])
+    cleaned, findings = scan(pa.table({"c": column}))
+    assert name in {f.detector for f in findings}
+    rows[place] = scan_text(text)[0]
+    assert cleaned["c"].to_pylist() == rows
+    assert cleaned["c"].type == kind
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_many_rows_without_a_hit_come_back_as_they_are(kind):
+    for rows in (["4111", None, "1111 1111", "1111"] * 100, [None] * 400, [""] * 400):
+        table = pa.table({"c": pa.array(rows, kind)})
+        cleaned, findings = scan(table)
+        assert cleaned["c"].chunk(0) is table["c"].chunk(0) or cleaned.equals(table)
+        assert findings == ()
