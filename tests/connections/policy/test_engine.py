@@ -263,6 +263,117 @@ def test_only_a_rule_that_names_a_guarded_flag_lets_it_pass(flag):
     assert denied.reasons[0].way_out == refused.reasons[0].way_out
 
 
+def test_a_denying_rule_speaks_for_itself_whatever_is_guarded():
+    facts = replace(FACTS, flags=frozenset({"copies-protected"}))
+    decision = decide(facts, subject=SUBJECT, rules=[rule("deny")])
+    assert [(r.code, r.rule) for r in decision.reasons] == [("rule-deny", "deny-10")]
+
+
+STAGE = replace(FACTS, statement_class="put", flags=frozenset({"stage"}))
+
+
+@pytest.mark.parametrize(
+    ("match", "effect"),
+    [
+        ({}, Effect.DENY),
+        ({"classes": ["put"]}, Effect.ALLOW),
+        ({"classes": "put"}, Effect.ALLOW),
+        ({"classes": ["get", "PUT"]}, Effect.ALLOW),
+        ({"classes": ["*"]}, Effect.DENY),
+        ({"flags": ["stage"]}, Effect.ALLOW),
+        ({"flags": ["*"]}, Effect.DENY),
+    ],
+)
+def test_files_move_where_a_rule_names_their_class_or_stages(match, effect):
+    decision = decide(STAGE, subject=SUBJECT, rules=[rule("allow", **match)])
+    assert decision.effect == effect
+    if effect == Effect.DENY:
+        assert [r.code for r in decision.reasons] == ["stage"]
+        assert decision.reasons[0].text == "The statement reaches files of a stage."
+
+
+def test_naming_the_class_vouches_for_stages_alone():
+    facts = replace(STAGE, flags=frozenset({"stage", "copies-protected"}))
+    decision = decide(facts, subject=SUBJECT, rules=[rule("allow", classes=["put"])])
+    assert [r.code for r in decision.reasons] == ["copies-protected"]
+
+
+def test_tags_and_estimates_are_asked_about():
+    def effect(match, **given):
+        rules = [rule("deny", 1, **match), rule("allow", 2)]
+        return decide(FACTS, subject=SUBJECT, rules=rules, **given).effect
+
+    assert effect({"tags": ["PII"]}, tags=lambda: ["PII"]) == Effect.DENY
+    assert effect({"tags": ["PII"]}, tags=lambda: ["OTHER"]) == Effect.ALLOW
+    assert effect({"tags": ["PII"]}) == Effect.ALLOW
+    assert effect({"min_rows": 10}, estimate={"rows": 10}) == Effect.DENY
+    assert effect({"min_rows": 10}, estimate={"rows": 9}) == Effect.ALLOW
+    assert effect({"min_rows": 10}) == Effect.DENY
+
+
+def test_tags_are_asked_for_once():
+    asked = []
+
+    def tags():
+        asked.append(1)
+        return ["PII"]
+
+    rules = [rule("allow", n, tags=["OTHER"]) for n in range(3)]
+    decide(FACTS, subject=SUBJECT, rules=rules, tags=tags)
+    assert len(asked) == 1
+
+
+def test_a_function_is_vouched_for_by_a_name_and_not_by_stars():
+    facts = replace(UNKNOWN, unknown_functions=("X",))
+    assert effect_of(rule("allow", functions=["X*"]), facts=facts) == Effect.ALLOW
+    assert effect_of(rule("allow", functions=["**"]), facts=facts) == Effect.DENY
+
+
+@pytest.mark.parametrize(
+    ("rules", "text", "way_out"),
+    [
+        ([rule("allow")], "CREATE TABLE on P.S.T0, P.S.T1, P.S.T2 may run: Because.", ""),
+        (
+            [rule("review")],
+            "CREATE TABLE on P.S.T0, P.S.T1, P.S.T2 waits for a reviewer: Because.",
+            "",
+        ),
+        (
+            [rule("deny")],
+            "CREATE TABLE on P.S.T0, P.S.T1, P.S.T2 is denied: Because.",
+            "Read with SELECT instead, or ask an admin of this connection for a rule.",
+        ),
+        (
+            [rule("allow", classes=["x"])],
+            (
+                "No rule matches CREATE TABLE on P.S.T0, P.S.T1, P.S.T2, and what no rule matches is "
+                "denied."
+            ),
+            "Ask an admin of this connection for a rule.",
+        ),
+        ([], "This connection has no rules.", "Ask an admin to add some."),
+    ],
+)
+def test_reasons_to_the_letter(rules, text, way_out):
+    """Agents act on these words, and reviewers read them."""
+    facts = Facts("create-table", writes=tuple(ObjectName("P", "S", f"T{i}") for i in range(3)))
+    (reason,) = decide(facts, subject=SUBJECT, rules=rules).reasons
+    assert (reason.text, reason.way_out) == (text, way_out)
+
+
+def test_a_window_may_run_over_midnight_and_never_is_one_without_length():
+    def holds(window, hour, minute=0):
+        at = datetime(2026, 11, 20, hour, minute, tzinfo=UTC)
+        return matches(rule("allow", hours=[window]), Question(FACTS, replace(SUBJECT, at=at)))
+
+    assert holds("22:00-06:00", 22)
+    assert holds("22:00-06:00", 5, 59)
+    assert not holds("22:00-06:00", 6)
+    assert not holds("22:00-06:00", 21, 59)
+    assert not holds("22:00-22:00", 22)
+    assert not holds("22:00-22:00", 3)
+
+
 def test_many_objects_are_named_in_part():
     reads = tuple(ObjectName("P", "S", f"T{i}") for i in range(5))
     facts = replace(FACTS, reads=reads, writes=())

@@ -55,6 +55,12 @@ def test_they_come_in_their_order_and_twice_alike():
     assert [p.id for p in both.of(ID, CATALOGUE)] == ["a"]
 
 
+@pytest.mark.parametrize("before", [{"column": "ID"}, {"tag": "PCI"}, {}, {"table": "ORDERS"}])
+def test_what_does_not_meet_a_column_hides_nothing_that_does(before):
+    both = Protections([Protection("b", "null", **before), Protection("a", "hash", tag="PII")])
+    assert [p.id for p in both.of(EMAIL, CATALOGUE)] == ["a"]
+
+
 def test_tags_of_what_is_not_known_are_none():
     assert column_tags(EMAIL, CATALOGUE) == ("PII",)
     assert column_tags(ColumnName(TABLE, "GONE"), CATALOGUE) == ()
