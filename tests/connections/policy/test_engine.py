@@ -346,8 +346,8 @@ def test_a_function_is_vouched_for_by_a_name_and_not_by_stars():
         (
             [rule("allow", classes=["x"])],
             (
-                "No rule matches CREATE TABLE on P.S.T0, P.S.T1, P.S.T2, and what no rule matches is "
-                "denied."
+                "No rule matches CREATE TABLE on P.S.T0, P.S.T1, P.S.T2, and what no rule matches "
+                "is denied."
             ),
             "Ask an admin of this connection for a rule.",
         ),
