@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 
 import pytest
 import sqlglot
+from sqlglot.errors import UnsupportedError
 
 from connections import judge as module
 from connections.judge import PriorResult, Ruleset, SessionContext, judge
+from connections.masking import judgement
 from connections.masking.pool import WorkerPool
 from connections.masking.verdict import Request
 from connections.policy.defaults import default_rules
-from connections.policy.types import Effect, Protection, Rule, Subject
+from connections.policy.types import AppliedProtection, Effect, Protection, Rule, Subject
 from connections.sql.catalogue import Catalogue, Column, Table
 from connections.sql.facts import ColumnName, ObjectName, Use
 from tests.connections.test_judge_corpora import CATALOGUE
@@ -275,6 +277,131 @@ def test_a_copy_is_never_allowed_without_review_or_by_default():
 
 
 # the cache
+
+
+TAGGED = Catalogue.of(
+    [
+        Table(
+            CUSTOMERS,
+            (
+                Column("ID", "NUMBER"),
+                Column("EMAIL", "VARCHAR", ("PII",)),
+                Column("CITY", "VARCHAR"),
+            ),
+        )
+    ]
+)
+ALL = Rule("all", Effect.ALLOW, 9)
+PII = (Protection("pii", "redact", tag="PII"),)
+
+
+def test_tags_protect_columns_and_decide():
+    read = "SELECT ID, EMAIL FROM PROD.CRM.CUSTOMERS"
+    verdict = ask(read, catalogue=TAGGED, ruleset=Ruleset((ALL,), PII, 1, "salt"))
+    assert (verdict.masks, verdict.masked_outputs) == (True, (1,))
+    ruled = Ruleset((Rule("pii", Effect.DENY, 1, match={"tags": ["PII"]}), ALL), (), 1, "salt")
+    assert ask(read, catalogue=TAGGED, ruleset=ruled).decision.effect == Effect.DENY
+    other = "SELECT CITY FROM PROD.CRM.CUSTOMERS"
+    assert ask(other, catalogue=TAGGED, ruleset=ruled).decision.effect == Effect.ALLOW
+
+
+def test_a_view_passes_tags_on():
+    view = Table(
+        ObjectName("PROD", "CRM", "V"),
+        (Column("MAIL", "VARCHAR"),),
+        definition="SELECT EMAIL AS MAIL FROM PROD.CRM.CUSTOMERS",
+    )
+    catalogue = Catalogue.of([*TAGGED.tables.values(), view])
+    verdict = ask(
+        "SELECT MAIL FROM PROD.CRM.V", catalogue=catalogue, ruleset=Ruleset((ALL,), PII, 1, "salt")
+    )
+    assert verdict.masked_outputs == (0,)
+
+
+def test_estimates_decide():
+    large = Rule("large", Effect.REVIEW, 1, match={"min_rows": 100})
+    ruleset = Ruleset((large, ALL), (), 1, "salt")
+    read = "SELECT CITY FROM PROD.CRM.CUSTOMERS"
+    assert ask(read, ruleset=ruleset, estimate={"rows": 100}).decision.effect == Effect.REVIEW
+    assert ask(read, ruleset=ruleset, estimate={"rows": 99}).decision.effect == Effect.ALLOW
+    assert ask(read, ruleset=ruleset).decision.effect == Effect.REVIEW
+
+
+def test_what_was_applied_is_told():
+    verdict = ask("SELECT SSN, EMAIL FROM PROD.CRM.CUSTOMERS WHERE EMAIL LIKE 'a%'")
+    assert verdict.decision.protections == (
+        AppliedProtection("email", "PROD.CRM.CUSTOMERS.EMAIL", "redact", ("filtered", "projected")),
+        AppliedProtection("ssn", "PROD.CRM.CUSTOMERS.SSN", "hash", ("projected",)),
+    )
+    reason = verdict.decision.reasons[-1]
+    assert (reason.code, reason.text, reason.way_out) == (
+        "masked",
+        (
+            "Masked wherever the statement uses them: PROD.CRM.CUSTOMERS.EMAIL, "
+            "PROD.CRM.CUSTOMERS.SSN."
+        ),
+        "Null tests and bare counts of these columns are true; all else sees the mask.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sql", "effect", "names"),
+    [
+        ("SELECT ID AS A, CITY FROM PROD.CRM.CUSTOMERS", Effect.ALLOW, ("A", "CITY")),
+        ("SELECT AI_COMPLETE('m', CITY) AS X FROM PROD.CRM.CUSTOMERS", Effect.DENY, ("X",)),
+        ("DELETE FROM PROD.CRM.ORDERS WHERE ORDER_ID = 1", Effect.REVIEW, ()),
+    ],
+)
+def test_a_verdict_carries_what_was_given_and_what_comes_out(sql, effect, names):
+    verdict = ask(sql)
+    assert verdict.decision.effect == effect
+    assert (verdict.sql_given, verdict.output_names) == (sql, names)
+    assert verdict.facts.statement_class == sql.split()[0].lower()
+
+
+TESTS = Rule("tests", Effect.ALLOW, 1, match={"flags": ["tests-protected"]})
+
+
+@pytest.mark.parametrize(
+    ("sql", "rules", "code", "words"),
+    [
+        (
+            "UPDATE PROD.CRM.CUSTOMERS SET CITY = 'x' WHERE EMAIL LIKE 'a%'",
+            (TESTS,),
+            "mask-impossible",
+            "PROD.CRM.CUSTOMERS.EMAIL is used where no mask can stand",
+        ),
+        (
+            "SELECT a.EMAIL FROM PROD.CRM.CUSTOMERS a, PROD.CRM.CUSTOMERS b WHERE a.SSN = b.SSN",
+            (ALL,),
+            "too-complex",
+            "grow too large",
+        ),
+    ],
+)
+def test_what_cannot_be_masked_is_denied_whatever_rules_say(sql, rules, code, words, monkeypatch):
+    monkeypatch.setattr(judgement, "MAX_REWRITTEN", 11)
+    verdict = ask(sql, ruleset=Ruleset(rules, PROTECTIONS, 1, "salt"))
+    assert (verdict.decision.effect, verdict.sql_sent) == (Effect.DENY, None)
+    (reason,) = verdict.decision.reasons
+    assert (reason.code, bool(reason.way_out)) == (code, True)
+    assert words in reason.text
+    assert [(p.code, p.text) for p in verdict.facts.problems] == [(code, reason.text)]
+    assert verdict.sql_given == sql
+
+
+@pytest.mark.parametrize("failure", [UnsupportedError("clause"), RecursionError()])
+def test_what_cannot_be_written_again_is_denied(failure, monkeypatch):
+    def render(*_):
+        raise failure
+
+    monkeypatch.setattr(judgement, "render", render)
+    verdict = ask("SELECT ID FROM PROD.CRM.CUSTOMERS")
+    assert (verdict.decision.effect, verdict.sql_sent) == (Effect.DENY, None)
+    (reason,) = verdict.decision.reasons
+    assert (reason.code, bool(reason.text), bool(reason.way_out)) == ("unsendable", True, True)
+    assert verdict.output_names == ("ID",)
+    assert verdict.facts.statement_class == "select"
 
 
 def test_the_same_question_gives_the_same_verdict():
