@@ -295,7 +295,7 @@ class _Watch(threading.Thread):
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench-wire")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--start", type=float, default=100, help="first rate tried for the most")
     parser.add_argument("--cost-rate", type=float, default=20, help="statements a second, for cost")

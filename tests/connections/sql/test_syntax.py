@@ -118,6 +118,9 @@ RESPELT = {
     "SELECT a FROM t ORDER BY b, c DESC NULLS LAST": (
         "SELECT a FROM t ORDER BY b NULLS LAST, c DESC NULLS LAST"
     ),
+    "SELECT a FROM t ORDER BY b NULLS FIRST, c DESC": (
+        "SELECT a FROM t ORDER BY b NULLS FIRST, c DESC NULLS FIRST"
+    ),
     "SELECT FILTER(a, x INT -> x > 1)": "SELECT FILTER(a, x -> CAST(x AS INT) > 1)",
     "TRUNCATE t": "TRUNCATE TABLE t",
 }
@@ -129,6 +132,7 @@ def test_what_is_spelt_otherwise_means_the_same(text):
 
 
 VERBATIM = [
+    "SELECT a FROM t ORDER BY b DESC, c ASC, d",
     "SELECT 1e5, 1.5E-3, 12345678901234567890123, -1e5",
     r"SELECT 'a\'b', 'a\\b', 'é', 'a%\\_'",
     "SELECT $$a'b\\n$$",
