@@ -118,6 +118,13 @@ function reconnect() {
   connect();
 }
 
+// The socket that is there may only look alive.
+function renew() {
+  socket?.close();
+  socket = null;
+  reconnect();
+}
+
 // A part that stands for the whole page refetches the page's address as it is now: filters that were
 // set since it was drawn are in there, not in its hx-get.
 const firstQuery = location.search;
@@ -132,7 +139,7 @@ document.addEventListener("htmx:configRequest", (event) => {
 
 if (address) {
   connect();
-  window.addEventListener("online", reconnect);
+  window.addEventListener("online", renew);
   window.addEventListener("offline", () => setState("offline"));
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") reconnect();
@@ -140,9 +147,7 @@ if (address) {
   // A page from the back-forward cache comes with a dead socket and old rows.
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) {
-      socket?.close();
-      socket = null;
-      reconnect();
+      renew();
       tell("resync");
     }
   });
