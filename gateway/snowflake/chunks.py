@@ -50,7 +50,7 @@ async def chunk(request: Request) -> Response:
             return _no_such()
         async with _room:
             try:
-                content = await _part(opened, place)
+                content = await _part(asked, opened, place)
             except _Stale:
                 # Who asks, or where it is recorded, is another matter by now: from the start.
                 _open.pop(asked, None)
@@ -64,7 +64,7 @@ async def chunk(request: Request) -> Response:
     return _no_such()
 
 
-async def _part(opened: "_Opened", place: int) -> bytes:
+async def _part(asked: "_Asked", opened: "_Opened", place: int) -> bytes:
     """One part as the driver gets it, written down before. Raises OutcomeUnknown when it is gone,
     _Stale.
     """
@@ -73,7 +73,7 @@ async def _part(opened: "_Opened", place: int) -> bytes:
     raw = await upstreams.part_of(row.statement, link, parts["headers"])
     content, sealed = await hop(_checked, row, parts, place, raw)
     try:
-        await _recording.do(_Given(sealed, opened.admitted))
+        await _recording.do(_Given(sealed, asked, opened.admitted))
     except _Stale:
         await hop(recordings.discard_payload, sealed.payload)
         raise
@@ -192,11 +192,12 @@ class _Given:
     """A part that is about to be handed out, and by what right."""
 
     part: wire_results.Part
+    asked: _Asked
     admitted: admission.Pass
 
 
 class _Stale(Exception):
-    """What the part was opened with has changed since; it was not written down."""
+    """Access has ended since the part was opened, or its recording has; it was not written down."""
 
 
 class _NotTogether(Exception):
@@ -217,7 +218,13 @@ async def _record_one(given: _Given) -> None:
 
 def _record_alone(given: _Given) -> None:
     if not given.admitted.stands():
-        raise _Stale
+        _open.pop(given.asked, None)
+        again = _found(given.asked)
+        session = None if again is None else again.row.statement.wire_session
+        if session is None or not session.recording.is_open:
+            raise _Stale
+        if session.recording_id != given.part.session_id:
+            raise _Stale
     wire_results.record_part(given.part)
 
 

@@ -87,6 +87,30 @@ def test_a_part_is_for_those_who_still_may(wire):
         assert requests.get(url, headers=headers, timeout=30).status_code == 200
 
 
+def test_a_part_goes_on_when_something_of_the_session_has_changed(wire):
+    """Other statements of the session move its place while its parts are fetched."""
+    with wire.connect() as connection:
+        answer = requests.post(
+            f"{wire.url}/queries/v1/query-request?requestId=parts-3",
+            json={"sqlText": MANY, "sequenceId": 1},
+            headers={"Authorization": f'Snowflake Token="{connection.rest.token}"'},
+            timeout=30,
+        ).json()["data"]
+        url, headers = answer["chunks"][0]["url"], answer["chunkHeaders"]
+        whole = requests.get(url, headers=headers, timeout=30)
+        for _ in range(3):
+            connection.cursor().execute("USE SCHEMA SHOP.CRM")
+            connection.cursor().execute("USE SCHEMA SHOP.RETAIL")
+            again = requests.get(url, headers=headers, timeout=30)
+            assert (again.status_code, again.content) == (200, whole.content)
+    parts = wire.rows(
+        "SELECT count(*) FROM recordings_event e JOIN gateway_statement s ON s.id = e.statement_id "
+        "WHERE s.upstream_query_id = %s AND e.kind = 'result-part'",
+        answer["queryId"],
+    )
+    assert parts == [(1,)], "written down once, however often it is fetched"
+
+
 def test_a_part_may_be_fetched_after_the_session(wire):
     """A driver's batches go on to other processes, which ask when the connection is closed."""
     with wire.connect() as connection:
