@@ -15,7 +15,7 @@ from uuid import UUID
 
 import psycopg
 from django.db import connection
-from django.db.models import Field
+from django.db.models import Field, Model
 
 from gateway import admission
 from gateway.admission import Versions
@@ -193,16 +193,15 @@ def _row(statement: Statement) -> dict[str, Any]:
 
 
 def _end(statement: Statement) -> dict[str, Any]:
-    return {"id": statement.pk, **{name: getattr(statement, name) for name in END}}
+    return _named(statement, ("id", *END))
 
 
 def _transition(moved: Transition) -> dict[str, Any]:
-    return {
-        "statement_id": moved.statement_id,
-        "source": moved.source,
-        "target": moved.target,
-        "at": moved.at,
-    }
+    return _named(moved, ("statement_id", "source", "target", "at"))
+
+
+def _named(row: Model, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
 
 
 def _kept(payloads: Sequence[Payload]) -> dict[str, Any]:
@@ -214,15 +213,9 @@ def _kept(payloads: Sequence[Payload]) -> dict[str, Any]:
 
 
 def _payload(payload: Payload) -> dict[str, Any]:
-    return {
-        "id": payload.pk,
-        "session_id": payload.session_id,
-        "digest": payload.digest,
-        "media_type": payload.media_type,
-        "size": payload.size,
-        "stored": payload.stored,
-        "created_at": payload.created_at,
-    }
+    return _named(
+        payload, ("id", "session_id", "digest", "media_type", "size", "stored", "created_at")
+    )
 
 
 def _value(field: "Field[Any, Any]", statement: Statement) -> Any:

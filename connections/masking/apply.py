@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import re2
 
 from connections.masking.detectors import DETECTORS, Detector, Finding, compiled, redact
 
@@ -108,11 +109,11 @@ def _is_plainly_clean(column: pa.ChunkedArray, detectors: tuple[Detector, ...]) 
     pattern = _within_lines(detectors)
     if pattern is None:
         return False
-    expression = compiled(pattern)
     try:
+        expression = compiled(pattern)
         return all(expression.search(_lines(chunk)) is None for chunk in column.chunks)
-    except pa.ArrowException:
-        return False  # more than Arrow can join
+    except (pa.ArrowException, re2.error):
+        return False  # more than Arrow can join, or than one expression may be
 
 
 def _lines(rows: pa.Array) -> str | bytes:

@@ -24,7 +24,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 PREFIXES = ("/session", "/queries", "/monitoring", "/telemetry", "/chunks", "/api/v2")
 
 
-def _route(path: str, handle: Handler, method: str = "POST") -> Route:
+# What becomes of a failure; None where nobody foresaw it.
+Refused = Callable[[Exception], Response | None]
+
+
+def _guarded(path: str, handle: Handler, method: str, refused: Refused) -> Route:
     @functools.wraps(handle)
     async def answer(request: Request) -> Response:
         try:
@@ -33,50 +37,39 @@ def _route(path: str, handle: Handler, method: str = "POST") -> Route:
             log.error("store_unavailable", error=type(error).__name__)  # noqa: TRY400
             return replies.unavailable()
         except Exception as error:
-            refusal = refusal_of(error)
-            if refusal is None:
-                log.exception("wire_request_failed", path=path, error=type(error).__name__)
-                refusal = Refusal(
-                    "370001", "The gateway failed on this request; its log says why.", "XX000"
-                )
-            return replies.failure(refusal)
+            found = refused(error)
+            if found is None:
+                raise
+            return found
 
-    answer.__doc__ = handle.__doc__
     return Route(path, answer, methods=[method])
+
+
+def _route(path: str, handle: Handler, method: str = "POST") -> Route:
+    def refused(error: Exception) -> Response:
+        refusal = refusal_of(error)
+        if refusal is None:
+            log.error("wire_request_failed", path=path, error=type(error).__name__, exc_info=error)
+            refusal = Refusal(
+                "370001", "The gateway failed on this request; its log says why.", "XX000"
+            )
+        return replies.failure(refusal)
+
+    return _guarded(path, handle, method, refused)
 
 
 def _part(path: str, handle: Handler) -> Route:
     """Drivers take what comes with 200 for rows, whatever it says."""
 
-    @functools.wraps(handle)
-    async def answer(request: Request) -> Response:
-        try:
-            return await handle(request)
-        except (OperationalError, InterfaceError) as error:
-            log.error("store_unavailable", error=type(error).__name__)  # noqa: TRY400
-            return replies.unavailable()
-        except Exception as error:
-            log.exception("wire_part_failed", error=type(error).__name__)
-            return Response("The gateway failed on this part; its log says why.", status_code=500)
+    def refused(error: Exception) -> Response:
+        log.error("wire_part_failed", error=type(error).__name__, exc_info=error)
+        return Response("The gateway failed on this part; its log says why.", status_code=500)
 
-    return Route(path, answer, methods=["GET"])
+    return _guarded(path, handle, "GET", refused)
 
 
 def _api(path: str, handle: Handler, method: str) -> Route:
-    @functools.wraps(handle)
-    async def answer(request: Request) -> Response:
-        try:
-            return await handle(request)
-        except (OperationalError, InterfaceError) as error:
-            log.error("store_unavailable", error=type(error).__name__)  # noqa: TRY400
-            return replies.unavailable()
-        except Exception as error:
-            refused = sql_api.refused(error)
-            if refused is None:
-                raise
-            return refused
-
-    return Route(path, answer, methods=[method])
+    return _guarded(path, handle, method, sql_api.refused)
 
 
 class _PlainPaths:

@@ -191,3 +191,11 @@ def test_many_rows_without_a_hit_come_back_as_they_are(kind):
         cleaned, findings = scan(table)
         assert cleaned["c"].chunk(0) is table["c"].chunk(0) or cleaned.equals(table)
         assert findings == ()
+
+
+def test_patterns_too_many_for_one_expression_are_looked_for_one_by_one():
+    many = [own(f"own-{n}", rf"x{n}[a-z]{{900}}y") for n in range(800)]
+    chosen = [*many, BY_NAME["email"]]
+    table, findings = scan(pa.table({"c": ["plain", "x@y.org"]}), chosen)
+    assert table["c"].to_pylist() == ["plain", "[email]"]
+    assert findings == (Finding("email", "c", 1),)

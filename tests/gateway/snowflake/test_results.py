@@ -21,6 +21,17 @@ MANY = (
 ).format("SHOP.RETAIL.ORDERS")
 
 
+def asked(wire, connection, request_id):
+    """What the gateway answers on a large result, before a driver makes rows of it."""
+    answer = requests.post(
+        f"{wire.url}/queries/v1/query-request?requestId={request_id}",
+        json={"sqlText": MANY, "sequenceId": 1},
+        headers={"Authorization": f'Snowflake Token="{connection.rest.token}"'},
+        timeout=30,
+    )
+    return answer.json()["data"]
+
+
 @pytest.mark.parametrize("form", ["ARROW", "JSON"])
 def test_every_part_is_masked_and_recorded(wire, form):
     parameters = {"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": form}
@@ -46,12 +57,7 @@ def test_every_part_is_masked_and_recorded(wire, form):
 
 def test_a_part_opens_only_with_its_secret(wire):
     with wire.connect() as connection:
-        answer = requests.post(
-            f"{wire.url}/queries/v1/query-request?requestId=parts-1",
-            json={"sqlText": MANY, "sequenceId": 1},
-            headers={"Authorization": f'Snowflake Token="{connection.rest.token}"'},
-            timeout=30,
-        ).json()["data"]
+        answer = asked(wire, connection, "parts-1")
         url, headers = answer["chunks"][0]["url"], answer["chunkHeaders"]
         assert url.startswith(wire.url)
         assert "qrmk" not in answer
@@ -66,12 +72,7 @@ def test_a_part_opens_only_with_its_secret(wire):
 def test_a_part_is_for_those_who_still_may(wire):
     """What was opened for a first part is asked about again before each of the others."""
     with wire.connect() as connection:
-        answer = requests.post(
-            f"{wire.url}/queries/v1/query-request?requestId=parts-2",
-            json={"sqlText": MANY, "sequenceId": 1},
-            headers={"Authorization": f'Snowflake Token="{connection.rest.token}"'},
-            timeout=30,
-        ).json()["data"]
+        answer = asked(wire, connection, "parts-2")
         url, headers = answer["chunks"][0]["url"], answer["chunkHeaders"]
         assert requests.get(url, headers=headers, timeout=30).status_code == 200
         access = wire.rows("SELECT id, valid_until FROM connections_access")
@@ -90,12 +91,7 @@ def test_a_part_is_for_those_who_still_may(wire):
 def test_a_part_goes_on_when_something_of_the_session_has_changed(wire):
     """Other statements of the session move its place while its parts are fetched."""
     with wire.connect() as connection:
-        answer = requests.post(
-            f"{wire.url}/queries/v1/query-request?requestId=parts-3",
-            json={"sqlText": MANY, "sequenceId": 1},
-            headers={"Authorization": f'Snowflake Token="{connection.rest.token}"'},
-            timeout=30,
-        ).json()["data"]
+        answer = asked(wire, connection, "parts-3")
         url, headers = answer["chunks"][0]["url"], answer["chunkHeaders"]
         whole = requests.get(url, headers=headers, timeout=30)
         for _ in range(3):
